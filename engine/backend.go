@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/moltbot/moltbot/kvcache"
+)
+
+// The engine speaks the words of kvcache for what a sequence is made of.
+type (
+	Token = kvcache.Token
+	Pos   = kvcache.Pos
+	SeqID = kvcache.SeqID
+)
+
+// What Decode may answer. Everything else is fatal to the rows of the batch.
+var (
+	// ErrNoSlot: no KV slot for the batch; nothing was computed. Preempt and try again.
+	ErrNoSlot = errors.New("no KV slot for the batch")
+	// ErrAborted: the step was interrupted; what had been computed stays in memory.
+	ErrAborted = errors.New("aborted")
+)
+
+// Row is one token of a batch.
+type Row struct {
+	Token  Token
+	Pos    Pos
+	Seq    SeqID
+	Output bool // logits are wanted
+}
+
+// Shape is what a loaded model and its context can hold.
+type Shape struct {
+	Vocab int  // tokens
+	Cells int  // KV cells, all sequences together
+	Seqs  int  // sequences
+	Rows  int  // rows of one batch at most
+	Fuse  bool // decode and prefill rows go together in one batch (GPU); else steps alternate
+}
+
+// Backend computes. One goroutine, locked to its thread, calls it.
+type Backend interface {
+	Shape() Shape
+	// Decode computes the batch. Errors: ErrNoSlot, ErrAborted, anything else is fatal.
+	Decode(rows []Row) error
+	// Logits returns the scores of the i-th row of the last batch that asked for
+	// output, counting batch rows, shape [n_vocab]: the backend's memory, valid until the next Decode.
+	Logits(row int) []float32
+	// Remove drops [p0, ∞) of a sequence. It returns false where the model's
+	// memory can't take back a part; the sequence is then unchanged.
+	Remove(seq SeqID, p0 Pos) bool
+	// CanResume tells whether a sequence truncated to n tokens still holds all
+	// that the model attends to (sliding windows forget).
+	CanResume(seq SeqID, n Pos) bool
+	Close()
+}
+
+// Vocab is the tokeniser's side of a model; safe for concurrent use.
+type Vocab interface {
+	// Tokenize turns text into tokens. special: BOS/EOS are added where the
+	// model wants them; parse: text like <|im_end|> becomes its control token.
+	Tokenize(text string, special, parse bool) ([]Token, error)
+	// Piece appends the bytes of a token to b. Control tokens give nothing.
+	Piece(b []byte, t Token) []byte
+	// IsEOG tells whether a token ends the generation.
+	IsEOG(Token) bool
+	Len() int
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/moltbot/moltbot/engine/sample"
+	"github.com/moltbot/moltbot/kvcache"
+)
+
+// Request asks for one continuation of a prompt.
+type Request struct {
+	ID          string      // for the log; the wire's request id
+	Partition   kvcache.Key // whose prefixes it may reuse
+	Prompt      []Token     // at least one
+	MaxTokens   int         // at most this many are generated; 0: until the context is full
+	Stop        []string    // the text ends before the first of these
+	Sampling    sample.Params
+	Logprobs    bool // report the log-probability of each token
+	TopLogprobs int  // and of this many alternatives, 0 to 20
+	IgnoreEOS   bool // go on after an end-of-generation token
+	NoCache     bool // don't reuse a kept prefix
+}
+
+// Finish is why a generation ended, in OpenAI's words.
+type Finish string
+
+const (
+	FinishStop   Finish = "stop"   // end of turn or a stop string
+	FinishLength Finish = "length" // MaxTokens or a full context
+)
+
+// TokenLogprob is a token with its log-probability under the model's own
+// distribution (before temperature, penalties and bias).
+type TokenLogprob struct {
+	Token   Token
+	Bytes   []byte
+	Logprob float64
+	Top     []TokenLogprob // the likeliest, best first; Top of these is nil
+}
+
+// Chunk is what came since the last one: whole UTF-8, no part of a stop string.
+type Chunk struct {
+	Text     string
+	Tokens   int // generated tokens it stands for
+	Logprobs []TokenLogprob
+}
+
+// Usage counts what a request cost, in tokens.
+type Usage struct {
+	Prompt     int
+	Cached     int // of Prompt, taken from a kept prefix
+	Completion int
+}
+
+// Result is known when the stream has ended without an error.
+type Result struct {
+	Finish                  Finish
+	Stop                    string // the stop string that was met, if any
+	Usage                   Usage
+	Queued, Prefill, Decode time.Duration
+}
+
+var (
+	// ErrClosed: the engine is draining or closed; nothing new is taken.
+	ErrClosed = errors.New("the engine is shutting down")
+	// ErrFailed wraps what ended a request through no fault of its own.
+	ErrFailed = errors.New("the engine failed")
+)
+
+// BusyError says that the queue is full.
+type BusyError struct {
+	Waiting    int           // requests ahead
+	RetryAfter time.Duration // when trying again makes sense
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("the queue is full: %d requests are waiting", e.Waiting)
+}
+
+// ContextError says that prompt and answer don't fit into the context.
+type ContextError struct {
+	Limit      int // tokens, prompt and answer together
+	Prompt     int
+	Completion int // asked for; 0 when not said
+}
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("this model's maximum context length is %d tokens, %d were requested (%d in the prompt, %d in the completion)",
+		e.Limit, e.Prompt+e.Completion, e.Prompt, e.Completion)
+}
