@@ -66,3 +66,6 @@ type Vocab interface {
 	IsEOG(Token) bool
 	Len() int
 }
+
+// Aborter is a Backend whose running Decode can be ended from another goroutine.
+type Aborter interface{ Abort() }

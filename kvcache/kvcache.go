@@ -30,6 +30,8 @@ var (
 	ErrNoCells = errors.New("kvcache: no free cells")
 	// ErrNotHeld says that the sequence isn't held by a running request: a mistake of the caller.
 	ErrNotHeld = errors.New("kvcache: sequence is not held")
+	// ErrLength says that Keep was given more or fewer tokens than cells are counted: a mistake of the caller.
+	ErrLength = errors.New("kvcache: tokens and cells differ")
 )
 
 // Size is how much there is of everything.
@@ -58,15 +60,17 @@ type Cache interface {
 	// Match returns the longest kept prefix of tokens in the partition, pinned
 	// until Release. Never nil; after a miss Len is 0.
 	Match(Key, []Token) *Handle
-	// Start hands out a sequence on top of h (which it releases), with at most
-	// keep of its tokens; the caller must remove [Opened.Len, ∞) from memory
-	// before it writes. Errors: ErrNoSeq.
+	// Start hands out a sequence on top of h (which it releases, also when it
+	// fails), with at most keep of its tokens; a zero Handle is a miss. The
+	// sequence may have held a prefix that is given up here, so the caller must
+	// remove [Opened.Len, ∞) from memory before it writes. Errors: ErrNoSeq.
 	Start(h *Handle, keep int) (Opened, error)
 	// Grow counts n more cells for a held sequence. Errors: ErrNoCells (nothing
 	// is changed), ErrNotHeld.
 	Grow(s SeqID, n int) error
 	// Keep ends the hold and keeps the sequence's computed tokens as an idle
-	// prefix. len(tokens) must be the cells counted for s. Errors: ErrNotHeld.
+	// prefix. len(tokens) must be the cells counted for s. Errors: ErrNotHeld,
+	// ErrLength (nothing is changed).
 	Keep(Key, []Token, SeqID) error
 	// Drop ends the hold and frees the cells; the caller removes them from memory.
 	Drop(SeqID) error

@@ -1,7 +1,7 @@
 // Package chat turns messages into a prompt, and generated text into the parts of a message.
 //
 // Owns: the words of a conversation and the cutting of text into content and reasoning.
-// Must not import: cgo; a Template is given to it (cgo/chat has the real one).
+// Must not import: cgo; a Template is given to it (engine/llama has the real one).
 package chat
 
 // Message is one turn. Content is plain text: the wire's parts are joined before.
@@ -10,6 +10,17 @@ type Message struct {
 	Content   string
 	Name      string
 	Reasoning string // an earlier answer's reasoning, where the client sends it back
+	// ToolCalls are what an assistant's message called; ToolCallID says which call a tool's message answers.
+	ToolCalls  []ToolCall
+	ToolCallID string
+}
+
+// ToolCall is one call in an earlier answer. Arguments are as the model wrote
+// them: JSON if all went well, any text otherwise.
+type ToolCall struct {
+	ID        string
+	Name      string
+	Arguments string
 }
 
 // Conversation is what a template renders.
@@ -23,6 +34,7 @@ type Conversation struct {
 type Prompt struct {
 	Text   string   // to be tokenised with special and parse
 	Stops  []string // texts at which the model's turn ends besides its end token
+	Keep   []string // control tokens whose text the Parser must see in the answer
 	Parser Parser   // for the answer
 }
 

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/moltbot/moltbot/batching"
+)
+
+// decode lets the backend compute the plan's rows and counts their cells.
+func (e *Engine) decode(plan batching.Plan) error {
+	e.evict(plan.Len())
+	e.rows = e.rows[:0]
+	for _, r := range plan {
+		e.rows = e.live[r.ID].appendRows(e.rows, r)
+	}
+	if err := e.backend.Decode(e.rows); err != nil {
+		return err
+	}
+	for _, r := range plan {
+		q := e.live[r.ID]
+		q.computed = r.From + r.N
+		if err := e.cache.Grow(q.seq, r.N); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *sequence) appendRows(rows []Row, r batching.Rows) []Row {
+	for i := r.From; i < r.From+r.N; i++ {
+		rows = append(rows, Row{Token: q.tokens[i], Pos: Pos(i), Seq: q.seq})
+	}
+	rows[len(rows)-1].Output = r.Last
+	return rows
+}
+
+// output is a request whose next token is due, and where its logits are.
+type output struct {
+	q     *sequence
+	row   int // of the batch
+	ended bool
+}
+
+// deliver samples the plan's last rows side by side and returns who ended.
+func (e *Engine) deliver(plan batching.Plan) []batching.ReqID {
+	outputs := e.outputs(plan)
+	e.sideBySide(outputs, func(o *output) {
+		o.ended = o.q.next(e.backend.Logits(o.row), e.vocab, e.cfg.Context)
+	})
+	var ended []batching.ReqID
+	for _, o := range outputs {
+		if o.ended {
+			ended = append(ended, o.q.id)
+			e.release(o.q, true)
+		}
+	}
+	return ended
+}
+
+func (e *Engine) outputs(plan batching.Plan) []output {
+	var out []output
+	row := 0
+	for _, r := range plan {
+		row += r.N
+		if r.Last {
+			out = append(out, output{q: e.live[r.ID], row: row - 1})
+		}
+	}
+	return out
+}
+
+// sideBySide calls f for each output, on at most Workers goroutines.
+func (e *Engine) sideBySide(outputs []output, f func(*output)) {
+	workers := min(e.cfg.Workers, len(outputs))
+	var wg sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		wg.Go(func() { each(outputs, w, workers, f) })
+	}
+	each(outputs, 0, max(workers, 1), f)
+	wg.Wait()
+}
+
+// each calls f for every step-th output, from first.
+func each(outputs []output, first, step int, f func(*output)) {
+	for i := first; i < len(outputs); i += step {
+		f(&outputs[i])
+	}
+}

@@ -1,0 +1,80 @@
+package enginetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/chat"
+	"github.com/moltbot/moltbot/models"
+)
+
+// Rig is a running engine over a toy. It is also a models.Model and a
+// models.Catalogue of that one model, named "toy".
+type Rig struct {
+	*engine.Engine
+	Toy *Toy
+}
+
+// Options shape a rig; zero fields take what suits most tests.
+type Options struct {
+	Shape   engine.Shape
+	Context int
+	Chunk   int
+	Queue   int
+	Before  func(step int, rows []engine.Row) error
+}
+
+func (o Options) withDefaults() Options {
+	set := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	set(&o.Shape.Cells, 4096)
+	set(&o.Shape.Seqs, 8)
+	set(&o.Shape.Rows, 64)
+	set(&o.Chunk, 16)
+	set(&o.Queue, 64)
+	return o
+}
+
+// Start runs an engine until the test ends.
+func Start(t testing.TB, o Options) *Rig {
+	t.Helper()
+	o = o.withDefaults()
+	toy := NewToy(t, o.Shape)
+	toy.Before = o.Before
+	e, err := engine.New(toy, Vocab{}, engine.Config{Context: o.Context, Chunk: o.Chunk, Queue: o.Queue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { Close(t, e) })
+	return &Rig{Engine: e, Toy: toy}
+}
+
+// Close ends an engine, at once if a request still runs.
+func Close(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	e.Close(ctx)
+}
+
+// Info implements models.Model.
+func (r *Rig) Info() models.Info {
+	return models.Info{ID: "toy", Created: time.Unix(1700000000, 0), ContextLength: r.Context(), Size: 1, State: "ready"}
+}
+
+// Vocab implements models.Model.
+func (r *Rig) Vocab() engine.Vocab { return Vocab{} }
+
+// Template implements models.Model.
+func (r *Rig) Template() chat.Template { return Template{} }
+
+// Get implements models.Catalogue.
+func (r *Rig) Get(id string) (models.Model, bool) { return r, id == "toy" }
+
+// List implements models.Catalogue.
+func (r *Rig) List() []models.Model { return []models.Model{r} }

@@ -1,0 +1,53 @@
+package engine
+
+import "sync"
+
+// event is what the loop hears; exactly one field is set.
+type event struct {
+	submit *Stream
+	cancel *Stream
+	drain  bool // take nothing new, end when all have ended
+	stop   bool // end all now
+}
+
+// inbox is where other goroutines leave events for the loop.
+type inbox struct {
+	mu     sync.Mutex
+	events []event
+	closed bool
+	wake   chan struct{} // holds one token when events are there
+}
+
+func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
+
+// put returns false when nobody will read the event any more.
+func (b *inbox) put(ev event) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.events = append(b.events, ev)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// drain takes all events.
+func (b *inbox) drain() []event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events := b.events
+	b.events = nil
+	return events
+}
+
+// close refuses events from now on and returns those that nobody has read.
+func (b *inbox) close() []event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	return b.events
+}

@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/moltbot/moltbot/batching"
+)
+
+// run is the loop; it ends when the engine was drained or stopped.
+func (e *Engine) run() {
+	runtime.LockOSThread() // the backend's threads and device belong to this one
+	defer close(e.done)
+	defer e.backend.Close()
+	for !e.closing || len(e.live) > 0 {
+		if len(e.live) == 0 {
+			<-e.inbox.wake
+		}
+		e.hear()
+		if err := e.step(); err != nil {
+			e.log.Error().Err(err).Msg("step failed")
+		}
+	}
+	e.refuse(e.inbox.close())
+}
+
+// step plans rows, decodes them and delivers the tokens.
+func (e *Engine) step() error {
+	plan := e.sched.Next(e.room())
+	defer e.report(plan)
+	if len(plan) == 0 {
+		return nil
+	}
+	began := time.Now()
+	if err := e.decode(plan); err != nil {
+		return e.recover(plan, err)
+	}
+	e.pace.observe(plan.Len(), time.Since(began))
+	e.sched.Commit(plan, e.deliver(plan))
+	return nil
+}
+
+// hear drains the inbox.
+func (e *Engine) hear() {
+	for _, ev := range e.inbox.drain() {
+		switch {
+		case ev.submit != nil:
+			ev.submit.admitted <- e.admit(ev.submit)
+		case ev.cancel != nil:
+			e.cancel(ev.cancel)
+		case ev.stop:
+			e.endAll(ErrClosed)
+			e.closing = true
+		case ev.drain:
+			e.closing = true
+		}
+	}
+}
+
+// admit queues a request, or tells why not.
+func (e *Engine) admit(s *Stream) error {
+	if e.closing {
+		return ErrClosed
+	}
+	id := e.lastID + 1
+	err := e.sched.Submit(id, len(s.request.Prompt))
+	if errors.Is(err, batching.ErrQueueFull) {
+		return e.busy()
+	}
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	e.lastID = id
+	s.seq = newSequence(id, s, e.vocab)
+	e.live[id] = s.seq
+	return nil
+}
+
+// refuse answers what came after the loop had ended.
+func (e *Engine) refuse(events []event) {
+	for _, ev := range events {
+		if ev.submit != nil {
+			ev.submit.admitted <- ErrClosed
+		}
+	}
+}
+
+// cancel forgets a request whose reader has gone.
+func (e *Engine) cancel(s *Stream) {
+	if s.seq == nil || e.live[s.seq.id] == nil {
+		return
+	}
+	e.sched.Cancel(s.seq.id)
+	e.release(s.seq, false)
+	s.end(Result{}, errCancelled)
+}
+
+// endAll ends every live request with err.
+func (e *Engine) endAll(err error) {
+	for id, q := range e.live {
+		e.sched.Cancel(id)
+		e.release(q, false)
+		q.stream.end(Result{}, err)
+	}
+}
+
+// recover deals with a step that was not computed: without a slot idle
+// prefixes go, then a request is paused or the step shrinks, and it is planned anew; an abort comes with the order to stop,
+// which waits in the inbox; otherwise the step's requests end.
+func (e *Engine) recover(plan batching.Plan, err error) error {
+	if errors.Is(err, ErrAborted) {
+		return nil
+	}
+	if errors.Is(err, ErrNoSlot) && (e.evict(e.shape.Cells) || e.sched.NoSlot(plan)) {
+		e.log.Debug().Msg("no KV slot: made room, trying again")
+		return nil
+	}
+	for _, rows := range plan {
+		q := e.live[rows.ID]
+		e.sched.Cancel(rows.ID)
+		e.release(q, false)
+		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
+	}
+	return fmt.Errorf("engine: %d requests ended: %w", len(plan), err)
+}
+
+// report publishes the load after a step.
+func (e *Engine) report(plan batching.Plan) {
+	running, waiting := e.sched.Load()
+	e.load.set(running, waiting, e.cache.Count(), int64(min(1, len(plan))))
+}

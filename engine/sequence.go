@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/engine/sample"
+	"github.com/moltbot/moltbot/engine/text"
+)
+
+// sequence is a live request as the loop sees it.
+type sequence struct {
+	id      batching.ReqID
+	stream  *Stream
+	tokens  []Token // prompt and generated, known so far
+	sampler *sample.Sampler
+	text    *text.Assembler
+	piece   []byte // scratch
+
+	seq      SeqID
+	held     bool // seq is ours
+	computed int  // tokens in seq
+	cached   int  // prompt tokens that the first start found computed
+	started  time.Time
+	first    time.Time // of the first token
+}
+
+func newSequence(id batching.ReqID, s *Stream, v Vocab) *sequence {
+	r := s.request
+	tokens := make([]Token, len(r.Prompt), len(r.Prompt)+max(r.MaxTokens, 64))
+	copy(tokens, r.Prompt)
+	return &sequence{
+		id: id, stream: s, tokens: tokens, cached: -1,
+		sampler: sample.New(r.Sampling, r.Prompt),
+		text:    text.New(r.Stop),
+	}
+}
+
+func (q *sequence) generated() int { return len(q.tokens) - len(q.stream.request.Prompt) }
+
+// next takes the token that follows the computed rows and pushes what it adds
+// to the text. It returns true when the generation has ended.
+func (q *sequence) next(logits []float32, v Vocab, limit int) bool {
+	token, err := q.sampler.Sample(logits)
+	if err != nil {
+		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
+		return true
+	}
+	if q.generated() == 0 {
+		q.first = time.Now()
+	}
+	r := &q.stream.request
+	q.tokens = append(q.tokens, token)
+	if v.IsEOG(token) && !r.IgnoreEOS {
+		q.finish(FinishStop, Chunk{Tokens: 1})
+		return true
+	}
+	return q.add(token, q.chunk(token, logits, v), limit)
+}
+
+// add pushes a token's text; at a stop string or the limit it ends the stream.
+func (q *sequence) add(token Token, c Chunk, limit int) bool {
+	q.sampler.Accept(token)
+	var stopped bool
+	c.Text, stopped = q.text.Push(q.piece)
+	switch {
+	case stopped:
+		q.finish(FinishStop, c)
+	case q.generated() == q.stream.request.MaxTokens || len(q.tokens) >= limit:
+		c.Text += q.text.Close()
+		q.finish(FinishLength, c)
+	default:
+		q.stream.push(c)
+		return false
+	}
+	return true
+}
+
+// chunk describes the token, without its text.
+func (q *sequence) chunk(token Token, logits []float32, v Vocab) Chunk {
+	q.piece = v.Piece(q.piece[:0], token)
+	c := Chunk{Tokens: 1}
+	if r := &q.stream.request; r.Logprobs {
+		c.Logprobs = []TokenLogprob{q.logprob(token, logits, v)}
+	}
+	return c
+}
+
+// logprob reports the token and its likeliest alternatives.
+func (q *sequence) logprob(token Token, logits []float32, v Vocab) TokenLogprob {
+	own, top := sample.Logprobs(logits, token, q.stream.request.TopLogprobs)
+	lp := TokenLogprob{Token: token, Bytes: v.Piece(nil, token), Logprob: own.Logprob}
+	for _, t := range top {
+		lp.Top = append(lp.Top, TokenLogprob{Token: t.Token, Bytes: v.Piece(nil, t.Token), Logprob: t.Logprob})
+	}
+	return lp
+}
+
+// finish pushes the last chunk and ends the stream as it should.
+func (q *sequence) finish(why Finish, last Chunk) {
+	if why == FinishStop && q.text.Stop() == "" {
+		last.Text += q.text.Close()
+	}
+	q.stream.push(last)
+	now := time.Now()
+	q.stream.end(Result{
+		Finish: why, Stop: q.text.Stop(), Usage: q.usage(),
+		Queued: q.started.Sub(q.stream.since), Prefill: q.first.Sub(q.started), Decode: now.Sub(q.first),
+	}, nil)
+}
+
+func (q *sequence) usage() Usage {
+	return Usage{Prompt: len(q.stream.request.Prompt), Cached: max(q.cached, 0), Completion: q.generated()}
+}

@@ -1,0 +1,109 @@
+// Package arrows holds the map of the house: who may import whom.
+package arrows
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/moltbot/moltbot/"
+
+// mayImport names, for each package, the packages of the house that it may
+// import. A trailing "..." covers what lies below. Below engine nothing points
+// up, and batching and kvcache know the standard library alone.
+var mayImport = map[string]string{
+	"batching":           "",
+	"kvcache":            "",
+	"engine/sample":      "kvcache",
+	"engine/text":        "",
+	"engine/chat":        "",
+	"engine":             "batching kvcache engine/sample engine/text",
+	"engine/enginetest":  "engine engine/... models",
+	"engine/llama":       "engine engine/chat kvcache cgo/...",
+	"cgo/llama":          "",
+	"cgo/chat":           "cgo/llama",
+	"models":             "engine engine/... models/...",
+	"models/gpu":         "",
+	"server":             "models engine engine/... kvcache server/... internal/...",
+	"server/openai":      "models engine engine/... kvcache server internal/...",
+	"internal/config":    "",
+	"internal/logging":   "",
+	"internal/testmodel": "models",
+	"cmd/moltbot":        "server server/... models models/... engine engine/... cgo/... internal/...",
+}
+
+// onlyStandard must not import any library either.
+var onlyStandard = []string{"batching", "kvcache", "engine/text", "engine/chat"}
+
+// listed is what go list tells of a package.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s is not on the map: say what it may import", name)
+			continue
+		}
+		for _, dep := range p.Imports {
+			if own, ok := strings.CutPrefix(dep, module); ok && !covers(allowed, own) {
+				t.Errorf("%s must not import %s", name, own)
+			}
+		}
+	}
+}
+
+func TestPurePackagesImportTheStandardLibraryAlone(t *testing.T) {
+	for _, p := range list(t) {
+		if !slices.Contains(onlyStandard, strings.TrimPrefix(p.ImportPath, module)) {
+			continue
+		}
+		for _, dep := range p.Imports {
+			if strings.Contains(strings.Split(dep, "/")[0], ".") || dep == "C" {
+				t.Errorf("%s must not import %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+func covers(allowed, dep string) bool {
+	return slices.ContainsFunc(strings.Fields(allowed), func(a string) bool {
+		below, open := strings.CutSuffix(a, "...")
+		return a == dep || open && strings.HasPrefix(dep, below)
+	})
+}
+
+// list returns the packages of the house that hold more than tests.
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,GoFiles,CgoFiles", module+"...")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			listed
+			GoFiles, CgoFiles []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles)+len(p.CgoFiles) > 0 {
+			all = append(all, p.listed)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package models
+
+import (
+	"context"
+
+	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/chat"
+)
+
+// Local is a model that an engine of this process runs.
+type Local struct {
+	info     Info
+	engine   *engine.Engine
+	vocab    engine.Vocab
+	template chat.Template
+}
+
+// NewLocal puts a name on a running engine.
+func NewLocal(info Info, e *engine.Engine, v engine.Vocab, t chat.Template) *Local {
+	info.ContextLength = e.Context()
+	return &Local{info: info, engine: e, vocab: v, template: t}
+}
+
+// Info implements Model.
+func (l *Local) Info() Info { return l.info }
+
+// Vocab implements Model.
+func (l *Local) Vocab() engine.Vocab { return l.vocab }
+
+// Template implements Model.
+func (l *Local) Template() chat.Template { return l.template }
+
+// Submit implements Model.
+func (l *Local) Submit(ctx context.Context, r engine.Request) (*engine.Stream, error) {
+	return l.engine.Submit(ctx, r)
+}
+
+// Engine returns what runs it, for its load and its end.
+func (l *Local) Engine() *engine.Engine { return l.engine }
+
+// Single is a catalogue of one model.
+type Single struct{ Model Model }
+
+// Get implements Catalogue.
+func (s Single) Get(id string) (Model, bool) { return s.Model, id == s.Model.Info().ID }
+
+// List implements Catalogue.
+func (s Single) List() []Model { return []Model{s.Model} }
