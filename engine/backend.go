@@ -60,8 +60,8 @@ type Vocab interface {
 	// Tokenize turns text into tokens. special: BOS/EOS are added where the
 	// model wants them; parse: text like <|im_end|> becomes its control token.
 	Tokenize(text string, special, parse bool) ([]Token, error)
-	// Piece appends the bytes of a token to b. Control tokens give nothing.
-	Piece(b []byte, t Token) []byte
+	// Piece appends the bytes of a token to b; those of a control token only when control is set.
+	Piece(b []byte, t Token, control bool) []byte
 	// IsEOG tells whether a token ends the generation.
 	IsEOG(Token) bool
 	Len() int

@@ -17,10 +17,11 @@ type Request struct {
 	MaxTokens   int         // at most this many are generated; 0: until the context is full
 	Stop        []string    // the text ends before the first of these
 	Sampling    sample.Params
-	Logprobs    bool // report the log-probability of each token
-	TopLogprobs int  // and of this many alternatives, 0 to 20
-	IgnoreEOS   bool // go on after an end-of-generation token
-	NoCache     bool // don't reuse a kept prefix
+	Logprobs    bool    // report the log-probability of each token
+	TopLogprobs int     // and of this many alternatives, 0 to 20
+	IgnoreEOS   bool    // go on after an end-of-generation token
+	Visible     []Token // control tokens whose text is part of the answer
+	NoCache     bool    // don't reuse a kept prefix
 }
 
 // Finish is why a generation ended, in OpenAI's words.

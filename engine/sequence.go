@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moltbot/moltbot/batching"
@@ -79,7 +80,7 @@ func (q *sequence) add(token Token, c Chunk, limit int) bool {
 
 // chunk describes the token, without its text.
 func (q *sequence) chunk(token Token, logits []float32, v Vocab) Chunk {
-	q.piece = v.Piece(q.piece[:0], token)
+	q.piece = v.Piece(q.piece[:0], token, slices.Contains(q.stream.request.Visible, token))
 	c := Chunk{Tokens: 1}
 	if r := &q.stream.request; r.Logprobs {
 		c.Logprobs = []TokenLogprob{q.logprob(token, logits, v)}
@@ -90,9 +91,9 @@ func (q *sequence) chunk(token Token, logits []float32, v Vocab) Chunk {
 // logprob reports the token and its likeliest alternatives.
 func (q *sequence) logprob(token Token, logits []float32, v Vocab) TokenLogprob {
 	own, top := sample.Logprobs(logits, token, q.stream.request.TopLogprobs)
-	lp := TokenLogprob{Token: token, Bytes: v.Piece(nil, token), Logprob: own.Logprob}
+	lp := TokenLogprob{Token: token, Bytes: v.Piece(nil, token, true), Logprob: own.Logprob}
 	for _, t := range top {
-		lp.Top = append(lp.Top, TokenLogprob{Token: t.Token, Bytes: v.Piece(nil, t.Token), Logprob: t.Logprob})
+		lp.Top = append(lp.Top, TokenLogprob{Token: t.Token, Bytes: v.Piece(nil, t.Token, true), Logprob: t.Logprob})
 	}
 	return lp
 }

@@ -47,9 +47,12 @@ func splitEOS(text string, parse bool) []string {
 }
 
 // Piece implements engine.Vocab.
-func (Vocab) Piece(b []byte, t engine.Token) []byte {
-	if t < 256 {
-		b = append(b, byte(t))
+func (Vocab) Piece(b []byte, t engine.Token, control bool) []byte {
+	switch {
+	case t < 256:
+		return append(b, byte(t))
+	case t == EOS && control:
+		return append(b, "</s>"...)
 	}
 	return b
 }

@@ -1,0 +1,76 @@
+// Package llama is the engine's real backend: a model and a context of llama.cpp.
+//
+// Owns: the model, its context and the batch that is filled anew for each step.
+// Must not import: batching, server; it is the only importer of cgo/llama and cgo/chat.
+// Flow: Open loads a file and returns a Model; the engine takes its Backend and
+// calls it from one goroutine, the others use Vocab and Template from any.
+package llama
+
+import (
+	"errors"
+	"fmt"
+
+	cllama "github.com/moltbot/moltbot/cgo/llama"
+	"github.com/moltbot/moltbot/engine"
+)
+
+// backend implements engine.Backend.
+type backend struct {
+	model *cllama.Model
+	ctx   *cllama.Context
+	mem   cllama.Memory
+	batch *cllama.Batch
+	shape engine.Shape
+	// window is how far back the model attends, in tokens; at least 1.
+	window engine.Pos
+	// states: the memory can't be cut (recurrent layers), only continued or forgotten.
+	states bool
+}
+
+// Shape implements engine.Backend.
+func (b *backend) Shape() engine.Shape { return b.shape }
+
+// Decode implements engine.Backend.
+func (b *backend) Decode(rows []engine.Row) error {
+	b.batch.Clear()
+	for _, r := range rows {
+		b.batch.Add(cllama.Token(r.Token), cllama.Pos(r.Pos), cllama.SeqID(r.Seq), r.Output)
+	}
+	err := b.ctx.Decode(b.batch)
+	switch {
+	case errors.Is(err, cllama.ErrNoSlot):
+		return fmt.Errorf("%w: %w", engine.ErrNoSlot, err)
+	case errors.Is(err, cllama.ErrAborted):
+		return fmt.Errorf("%w: %w", engine.ErrAborted, err)
+	}
+	return err
+}
+
+// Logits implements engine.Backend.
+func (b *backend) Logits(row int) []float32 { return b.ctx.Logits(row) }
+
+// Remove implements engine.Backend.
+func (b *backend) Remove(seq engine.SeqID, p0 engine.Pos) bool {
+	return b.mem.SeqRm(cllama.SeqID(seq), cllama.Pos(p0), -1)
+}
+
+// CanResume implements engine.Backend. Source of the rule for sliding windows:
+// tools/server/server-context.cpp (pos_min_thold): what the next token attends
+// to, [n-window, n), must still be there.
+func (b *backend) CanResume(seq engine.SeqID, n engine.Pos) bool {
+	first, last := b.mem.SeqPosMin(cllama.SeqID(seq)), b.mem.SeqPosMax(cllama.SeqID(seq))
+	if b.states {
+		return engine.Pos(last)+1 == n
+	}
+	return engine.Pos(first) <= max(0, n-b.window)
+}
+
+// Abort implements engine.Aborter.
+func (b *backend) Abort() { b.ctx.Abort() }
+
+// Close implements engine.Backend.
+func (b *backend) Close() {
+	b.batch.Close()
+	b.ctx.Close()
+	b.model.Close()
+}
