@@ -1,0 +1,31 @@
+package server_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/moltbot/moltbot/engine/enginetest"
+	"github.com/moltbot/moltbot/server"
+)
+
+// FuzzBody sends any body to both kinds of completion: whatever a client sends
+// is never the server's fault.
+func FuzzBody(f *testing.F) {
+	for _, body := range []string{fullChat, fullCompletion, sayHi(""), sayHi(`"n": 3, "stream": true`), `{}`, `[`, `"\ud800"`, "{\"model\": \"\xff\"}", `{"model":1e400}`} {
+		f.Add([]byte(body))
+	}
+	toy := enginetest.Start(f, enginetest.Options{Context: 128, Queue: 4096})
+	h := server.New(server.Options{Catalogue: toy, Log: zerolog.Nop()}).Handler()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, path := range []string{chatPath, "/v1/completions"} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(string(body))))
+			if w.Code >= 500 || strings.Contains(w.Body.String(), `"server_error"`) {
+				t.Errorf("%s %q: %d %s", path, body, w.Code, w.Body)
+			}
+		}
+	})
+}

@@ -1,0 +1,192 @@
+package openai
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/chat"
+)
+
+// chatAnswer is an answer of /v1/chat/completions.
+type chatAnswer struct {
+	head
+	req     chatRequest
+	vocab   engine.Vocab
+	choices []chatState
+	counted usage
+}
+
+// chatState is what has come of one choice.
+type chatState struct {
+	parser    chat.Parser
+	content   strings.Builder
+	reasoning strings.Builder
+	logprobs  []engine.TokenLogprob
+	told      int  // of logprobs, in chunks
+	begun     bool // the role has been told
+	finish    engine.Finish
+}
+
+type chatChunk struct {
+	head
+	Choices []chatDelta `json:"choices"`
+	Usage   usageField  `json:"usage,omitzero"`
+}
+
+type chatDelta struct {
+	Index    int            `json:"index"`
+	Delta    delta          `json:"delta"`
+	Logprobs *chatLogprobs  `json:"logprobs"`
+	Finish   *engine.Finish `json:"finish_reason"`
+}
+
+// delta has pointers because content is "" in the first and absent in the last.
+type delta struct {
+	Role      string  `json:"role,omitempty"`
+	Content   *string `json:"content,omitempty"`
+	Reasoning *string `json:"reasoning_content,omitempty"`
+}
+
+type chatWhole struct {
+	head
+	Choices  []chatChoice      `json:"choices"`
+	Usage    usage             `json:"usage"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+type chatChoice struct {
+	Index    int           `json:"index"`
+	Message  chatMessage   `json:"message"`
+	Logprobs *chatLogprobs `json:"logprobs"`
+	Finish   engine.Finish `json:"finish_reason"`
+}
+
+type chatMessage struct {
+	Role        string  `json:"role"`
+	Content     string  `json:"content"`
+	Reasoning   string  `json:"reasoning_content,omitempty"`
+	Refusal     *string `json:"refusal"`
+	Annotations []any   `json:"annotations"`
+}
+
+func newChatAnswer(h head, req chatRequest, vocab engine.Vocab, parsers []chat.Parser) *chatAnswer {
+	a := &chatAnswer{head: h, req: req, vocab: vocab, choices: make([]chatState, len(parsers))}
+	for i, p := range parsers {
+		a.choices[i].parser = p
+	}
+	return a
+}
+
+func (a *chatAnswer) push(choice int, c engine.Chunk) ([]any, error) {
+	s := &a.choices[choice]
+	s.logprobs = append(s.logprobs, c.Logprobs...)
+	d, err := s.parser.Push(c.Text)
+	if err != nil {
+		return nil, fmt.Errorf("parsing an answer: %w", err)
+	}
+	return a.say(choice, d), nil
+}
+
+func (a *chatAnswer) finish(choice int, r engine.Result) ([]any, error) {
+	s := &a.choices[choice]
+	s.finish = r.Finish
+	a.counted.add(r.Usage, choice == 0)
+	d, err := s.parser.Close()
+	if err != nil {
+		return nil, fmt.Errorf("parsing the end of an answer: %w", err)
+	}
+	chunks := a.say(choice, d)
+	if err := a.countReasoning(s, r.Usage.Completion); err != nil {
+		return nil, err
+	}
+	return append(chunks, a.close(choice)...), nil
+}
+
+// countReasoning counts the tokens of the reasoning by its text, since a token
+// may belong to both parts; never more than were generated.
+func (a *chatAnswer) countReasoning(s *chatState, generated int) error {
+	if s.reasoning.Len() == 0 {
+		return nil
+	}
+	tokens, err := a.vocab.Tokenize(s.reasoning.String(), false, false)
+	if err != nil {
+		return fmt.Errorf("counting reasoning tokens: %w", err)
+	}
+	a.counted.CompletionDetails.Reasoning += min(len(tokens), generated)
+	return nil
+}
+
+// say returns the chunks that tell a piece of an answer; none for an empty piece.
+func (a *chatAnswer) say(choice int, d chat.Delta) []any {
+	if d == (chat.Delta{}) {
+		return nil
+	}
+	s := &a.choices[choice]
+	s.content.WriteString(d.Content)
+	s.reasoning.WriteString(d.Reasoning)
+	chunks := a.begin(choice)
+	return append(chunks, a.chunk(choice, delta{Content: orNull(d.Content), Reasoning: orNull(d.Reasoning)}, nil))
+}
+
+// begin tells the role, before anything else of a choice.
+func (a *chatAnswer) begin(choice int) []any {
+	s := &a.choices[choice]
+	if s.begun {
+		return nil
+	}
+	s.begun = true
+	return []any{chatChunk{a.head, []chatDelta{{Index: choice, Delta: delta{Role: "assistant", Content: new(string)}}}, a.noUsage()}}
+}
+
+// close tells why a choice ended, after the log-probabilities that no text carried.
+func (a *chatAnswer) close(choice int) []any {
+	s := &a.choices[choice]
+	chunks := a.begin(choice)
+	if s.told < len(s.logprobs) {
+		chunks = append(chunks, a.chunk(choice, delta{Content: new(string)}, nil))
+	}
+	return append(chunks, a.chunk(choice, delta{}, &s.finish))
+}
+
+func (a *chatAnswer) chunk(choice int, d delta, finish *engine.Finish) any {
+	s := &a.choices[choice]
+	c := chatDelta{Index: choice, Delta: d, Finish: finish}
+	if s.told < len(s.logprobs) {
+		c.Logprobs = newChatLogprobs(s.logprobs[s.told:])
+		s.told = len(s.logprobs)
+	}
+	return chatChunk{a.head, []chatDelta{c}, a.noUsage()}
+}
+
+func (a *chatAnswer) noUsage() usageField { return usageField{asked: a.req.includeUsage} }
+
+func (a *chatAnswer) usage() usage { return a.counted }
+
+func (a *chatAnswer) usageChunk() any {
+	return chatChunk{a.head, []chatDelta{}, usageField{true, &a.counted}}
+}
+
+func (a *chatAnswer) whole() any {
+	w := chatWhole{head: a.head, Choices: make([]chatChoice, len(a.choices)), Usage: a.counted, Metadata: a.req.metadata}
+	for i := range a.choices {
+		s := &a.choices[i]
+		w.Choices[i] = chatChoice{
+			Index:   i,
+			Message: chatMessage{Role: "assistant", Content: s.content.String(), Reasoning: s.reasoning.String(), Annotations: []any{}},
+			Finish:  s.finish,
+		}
+		if a.req.logprobs {
+			w.Choices[i].Logprobs = newChatLogprobs(append([]engine.TokenLogprob{}, s.logprobs...))
+		}
+	}
+	return w
+}
+
+func (a *chatAnswer) texts() []string {
+	texts := make([]string, len(a.choices))
+	for i := range a.choices {
+		texts[i] = a.choices[i].reasoning.String() + a.choices[i].content.String()
+	}
+	return texts
+}

@@ -1,0 +1,53 @@
+// Package openai speaks the OpenAI wire: it decodes requests, asks a model, and
+// answers whole or as a stream of events.
+//
+// Owns: the shapes, ranges, defaults and error texts of the wire.
+// Must not import: echo's middleware, engine/llama, cgo; a model is a models.Model.
+// Flow: a handler reads the body (body.go), turns it into a request (chat_request.go,
+// completion_request.go), finds the model, submits one engine.Request per choice
+// (generation.go) and folds what comes into an answer (chat_answer.go,
+// completion_answer.go), which is sent whole or as events (deliver.go). A handler
+// returns its errors; From says what the wire is told.
+package openai
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/moltbot/moltbot/models"
+)
+
+// Options says what the handlers work with.
+type Options struct {
+	Catalogue models.Catalogue
+	Version   string        // of the program; part of system_fingerprint
+	KeepAlive time.Duration // a stream with nothing to say sends a comment this often; 0: never
+	// LogPrompts writes prompts and answers to the request's logger, at level debug.
+	LogPrompts bool
+}
+
+// Handler answers the OpenAI endpoints.
+type Handler struct{ Options }
+
+// New returns the handlers over a catalogue.
+func New(o Options) *Handler { return &Handler{o} }
+
+// Routes adds the endpoints to e, behind the middleware given.
+func (h *Handler) Routes(e *echo.Echo, m ...echo.MiddlewareFunc) {
+	e.POST("/v1/chat/completions", h.chat, m...)
+	e.POST("/v1/completions", h.complete, m...)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		e.Add(method, "/v1/models", h.listModels, m...)
+		e.Add(method, "/v1/models/*", h.getModel, m...)
+	}
+}
+
+// model finds a model by its name on the wire.
+func (h *Handler) model(id string) (models.Model, error) {
+	if m, ok := h.Catalogue.Get(id); ok {
+		return m, nil
+	}
+	return nil, unknownModel(id)
+}

@@ -1,0 +1,64 @@
+package openai
+
+import "slices"
+
+// unserved are the fields of the public API which this server knows and does not
+// serve. Each is fine as long as it asks for nothing; otherwise the request is
+// refused, so that nobody gets less than was asked for without being told.
+var unserved = []struct {
+	field    string
+	harmless func(value) bool // the value is set and of any kind
+}{
+	{"tools", emptyList},
+	{"functions", emptyList},
+	{"tool_choice", oneOf("none", "auto")},
+	{"function_call", oneOf("none", "auto")},
+	{"response_format", plainText},
+	{"grammar", emptyText},
+	{"audio", never},
+	{"prediction", never},
+	{"web_search_options", never},
+	{"moderation", never},
+	{"prompt_cache_options", emptyObject},
+	{"store", isFalse},
+	{"modalities", textAlone},
+	{"verbosity", oneOf("medium")},
+	{"suffix", emptyText},
+}
+
+// refuseUnserved notes a mistake for the first field that asks for what is not served.
+func refuseUnserved(o object) {
+	for _, u := range unserved {
+		if v := o.get(u.field); v.isSet() && !u.harmless(v) {
+			v.fail("unsupported_parameter", "Unsupported value for '%s': this server does not offer it.", v.path)
+		}
+	}
+}
+
+func never(value) bool { return false }
+
+func isFalse(v value) bool { return v.is("boolean") && !v.boolean() }
+
+func emptyText(v value) bool { return v.is("string") && v.str() == "" }
+
+func emptyList(v value) bool { return v.is("array") && len(v.items()) == 0 }
+
+func emptyObject(v value) bool { return v.is("object") && len(v.object().fields) == 0 }
+
+// plainText accepts {"type": "text"}, the default response format.
+func plainText(v value) bool {
+	return v.is("object") && v.object().need("type").enum("text", "json_object", "json_schema") == "text"
+}
+
+// textAlone accepts ["text"], the default modality.
+func textAlone(v value) bool {
+	items := v.items()
+	return v.is("array") && len(items) == 1 && items[0].enum("text", "audio") == "text"
+}
+
+// oneOf accepts the values that mean what is done anyway.
+func oneOf(texts ...string) func(value) bool {
+	return func(v value) bool {
+		return v.kind() == "string" && slices.Contains(texts, v.str())
+	}
+}
