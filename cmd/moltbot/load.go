@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"github.com/moltbot/moltbot/internal/config"
+	"github.com/moltbot/moltbot/models/gguf"
+	"github.com/moltbot/moltbot/models/store"
+)
+
+// opener loads a model into an engine; log takes llama.cpp's lines too. A
+// program without cgo has one that says so.
+type opener func(ctx context.Context, p plan, log zerolog.Logger) (served, error)
+
+// load puts the model on the shelf: find or fetch the file, check it, compare
+// it with the memory, try it apart, open it.
+func (s *service) load(ctx context.Context) error {
+	p, err := prepare(ctx, s.cfg, s.out)
+	if err != nil {
+		return err
+	}
+	s.log.Info().Str("model", p.info.ID).Str("file", p.path).
+		Int("ctx", p.Ctx).Int("parallel", p.Parallel).Int("threads", p.Threads).Msg("loading")
+	if err := s.probe(ctx, p); err != nil {
+		return err
+	}
+	m, err := s.open(ctx, p, s.log)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", p.path, err)
+	}
+	s.shelf.put(m)
+	s.chat = p.chat
+	return nil
+}
+
+// prepare does all that can be done before C sees the file. What it fetches it tells out.
+func prepare(ctx context.Context, cfg config.Config, out io.Writer) (plan, error) {
+	path, err := find(ctx, cfg, out)
+	if err != nil {
+		return plan{}, err
+	}
+	file, err := gguf.Check(path)
+	if err != nil {
+		return plan{}, fmt.Errorf("%w; %s", err, mendFile(string(cfg.Model.PathOrName)))
+	}
+	p := newPlan(cfg.Model, file)
+	return p, p.fits(freeMemory(cfg.Model, nativeLibraries()))
+}
+
+// find returns the path of the model's file; a known model that isn't there is fetched.
+func find(ctx context.Context, cfg config.Config, out io.Writer) (string, error) {
+	name, data := string(cfg.Model.PathOrName), string(cfg.DataDir)
+	path, err := store.Resolve(name, data)
+	if missing, ok := errors.AsType[*store.MissingError](err); ok {
+		return store.Pull(ctx, missing.Spec, data, out)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w; name one with --model", err)
+	}
+	return path, nil
+}
+
+// mendFile says what to do about a damaged model file.
+func mendFile(name string) string {
+	if _, ok := store.Lookup(name); ok {
+		return fmt.Sprintf("fetch it again with `moltbot models pull %s`", name)
+	}
+	return "get the file again, or name another with --model"
+}

@@ -1,0 +1,15 @@
+//go:build !cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rs/zerolog"
+)
+
+// openLocal says that this program has no engine.
+func openLocal(context.Context, plan, zerolog.Logger) (served, error) {
+	return nil, errors.New("this moltbot was built without cgo and has no engine; build one with `make`")
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/moltbot/moltbot/internal/config"
+	"github.com/moltbot/moltbot/models"
+	"github.com/moltbot/moltbot/models/gguf"
+)
+
+// longestByDefault bounds the context where the configuration leaves it to the model.
+const longestByDefault = 8192
+
+// plan is how a checked model will be opened: the configuration with every 0 resolved.
+type plan struct {
+	config.Model
+	info models.Info
+	path string
+	need gguf.Need // memory
+	chat bool      // the model brings a chat template
+}
+
+// newPlan resolves what the configuration leaves to the model and to the machine.
+func newPlan(cfg config.Model, file *gguf.Model) plan {
+	p := plan{Model: cfg, path: file.Path, chat: file.Template}
+	p.Ctx = cmp.Or(cfg.Ctx, min(file.Context, longestByDefault))
+	p.KVCells = max(cfg.KVCells, p.Ctx)
+	p.Threads = cmp.Or(cfg.Threads, physicalCores())
+	p.need = file.Need(gguf.Use{Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel})
+	p.need.KV = int64(float64(p.need.KV) * bytesPerHalf[cfg.KVType])
+	p.info = models.Info{ID: nameOnTheWire(cfg.Alias, file.Path), Size: file.Weights, State: "ready"}
+	if info, err := os.Stat(file.Path); err == nil {
+		p.info.Created, p.info.Size = info.ModTime(), info.Size()
+	}
+	return p
+}
+
+// bytesPerHalf is the size of a KV cache's numbers against 16-bit ones (block sizes of ggml-common.h).
+var bytesPerHalf = map[string]float64{"f32": 2, "f16": 1, "bf16": 1, "q8_0": 34.0 / 64, "q4_0": 18.0 / 64}
+
+// nameOnTheWire is the alias, or the file's name without its extension.
+func nameOnTheWire(alias, path string) string {
+	return cmp.Or(alias, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
+}
+
+// fits compares what the plan needs with the bytes that are free; free < 0 is unknown.
+func (p plan) fits(free int64) error {
+	if free < 0 || p.need.Total() <= free {
+		return nil
+	}
+	return fmt.Errorf("too little memory: %s needs %s (%s of it for %d tokens of context), %s are free; try a smaller --ctx or a smaller model",
+		p.info.ID, megabytes(p.need.Total()), megabytes(p.need.KV), p.KVCells, megabytes(free))
+}

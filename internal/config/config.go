@@ -1,0 +1,100 @@
+// Package config reads what an operator asked for, from every place where it may be said.
+//
+// Owns: the typed configuration, its defaults, the layers (flags over
+// MOLTBOT_* environment over file over defaults) and every complaint about them.
+// Must not import: anything of Moltbot, nor a logger; it is read before there is one.
+// Flow: cmd calls Load once at start; each layer goes through the same setter,
+// which parses, checks the range and remembers where the value came from; what
+// is wrong comes back all at once as Problems. Others get plain typed values.
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Config is everything that can be set. A field's tags carry its name (key), its
+// manual entry (doc) and its limits (min, max, oneof); zero says what 0 stands
+// for where 0 is allowed besides the limits.
+type Config struct {
+	Server  Server `key:"server"`
+	DataDir Path   `key:"data_dir" required:"yes" doc:"Folder for downloaded models and everything else that is kept; by default $XDG_DATA_HOME/moltbot, without that variable ~/.local/share/moltbot."`
+	Log     Log    `key:"log"`
+	Model   Model  `key:"model"`
+}
+
+// Server is the HTTP side.
+type Server struct {
+	Listen            Address  `key:"listen" doc:"Host and port to listen on; port 0 takes a free one."`
+	BodyLimit         Size     `key:"body_limit" min:"1KiB" max:"4GiB" doc:"Largest request body; a larger one is answered 413."`
+	ReadHeaderTimeout Duration `key:"read_header_timeout" min:"10ms" max:"1h" doc:"Time a client has to send its request's headers."`
+	ReadTimeout       Duration `key:"read_timeout" min:"10ms" max:"24h" doc:"Time a client has to send its whole request."`
+	IdleTimeout       Duration `key:"idle_timeout" min:"10ms" max:"24h" doc:"How long an unused connection stays open."`
+	DrainTimeout      Duration `key:"drain_timeout" min:"0s" max:"24h" doc:"How long running requests may go on after SIGTERM before they are cut off."`
+	KeepAlive         Duration `key:"keepalive" min:"10ms" max:"1h" doc:"A stream that has nothing to say sends a comment line this often."`
+	APIKeyFile        Path     `key:"api_key_file" doc:"File with one API key per line; '#' starts a comment. Empty: no key is asked for."`
+}
+
+// Log is what is written to stderr.
+type Log struct {
+	Level   string `key:"level" oneof:"debug|info|warn|error" doc:"Least important level that is written. llama.cpp's own chatter is debug."`
+	Format  string `key:"format" oneof:"auto|text|json" doc:"auto: readable on a terminal, JSON lines otherwise."`
+	Prompts bool   `key:"prompts" doc:"Write prompts and answers to the log too, at level debug."`
+}
+
+// Model is the model that is served and what its context may hold.
+type Model struct {
+	PathOrName Path   `key:"path_or_name" required:"yes" doc:"A GGUF file, or the name of a known model, which is fetched when it is missing."`
+	Alias      string `key:"alias" doc:"Name on the wire; empty: the file's name without its extension."`
+	Ctx        int    `key:"ctx" min:"64" max:"16777216" zero:"the length the model was trained for, at most 8192" doc:"Tokens of one request, prompt and answer together."`
+	Parallel   int    `key:"parallel" min:"1" max:"256" doc:"Requests that are computed at the same time."`
+	Threads    int    `key:"threads" min:"1" max:"512" zero:"as many as there are physical cores" doc:"CPU threads of a step."`
+	Batch      int    `key:"batch" min:"1" max:"16384" doc:"Prefill rows (prompt tokens) of a step in which nobody decodes."`
+	Chunk      int    `key:"chunk" min:"1" max:"16384" doc:"Prefill rows of a step while others decode; at most batch."`
+	Queue      int    `key:"queue" min:"1" max:"1000000" doc:"Requests that may wait; beyond it the answer is 429."`
+	GPULayers  int    `key:"gpu_layers" min:"-1" max:"10000" doc:"Layers to keep on the GPU where there is one; -1: all."`
+	KVCells    int    `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
+	MMap       bool   `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
+	KVType     string `key:"kv_type" oneof:"f32|f16|bf16|q8_0|q4_0" doc:"Number format of the KV cache."`
+}
+
+// Default is the only place that states a default; files, environment and flags write over it.
+func Default() Config {
+	return Config{
+		Server: Server{
+			Listen:            "127.0.0.1:8080",
+			BodyLimit:         16 * MiB,
+			ReadHeaderTimeout: Duration(10 * time.Second),
+			ReadTimeout:       Duration(60 * time.Second),
+			IdleTimeout:       Duration(120 * time.Second),
+			DrainTimeout:      Duration(30 * time.Second),
+			KeepAlive:         Duration(10 * time.Second),
+		},
+		DataDir: dataHome(),
+		Log:     Log{Level: "info", Format: "auto"},
+		Model: Model{
+			PathOrName: "smollm2",
+			Parallel:   16,
+			Batch:      512,
+			Chunk:      128,
+			Queue:      256,
+			GPULayers:  -1,
+			MMap:       true,
+			KVType:     "f16",
+		},
+	}
+}
+
+// dataHome follows the XDG base directory specification: a relative
+// XDG_DATA_HOME counts as unset. It is empty when the user has no home folder.
+func dataHome() Path {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return Path(filepath.Join(dir, "moltbot"))
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return Path(filepath.Join(home, ".local", "share", "moltbot"))
+}
