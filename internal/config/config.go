@@ -69,7 +69,7 @@ func Default() Config {
 			ReadTimeout:       Duration(60 * time.Second),
 			IdleTimeout:       Duration(120 * time.Second),
 			DrainTimeout:      Duration(30 * time.Second),
-			KeepAlive:         Duration(10 * time.Second),
+			KeepAlive:         Duration(5 * time.Second),
 		},
 		DataDir: dataHome(),
 		Log:     Log{Level: "info", Format: "auto"},
