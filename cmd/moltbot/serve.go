@@ -121,6 +121,10 @@ func (s *service) serve(ctx context.Context) error {
 	return err
 }
 
+// echo is how soon after a signal another one is still the same: timeout(1),
+// for one, signals the process and then its whole group.
+const echo = 50 * time.Millisecond
+
 // interrupts returns a context that ends with the first SIGINT or SIGTERM, and
 // one that ends with the second.
 func interrupts(ctx context.Context) (first, second context.Context, stop func()) {
@@ -129,10 +133,17 @@ func interrupts(ctx context.Context) (first, second context.Context, stop func()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		for _, cancel := range []func(){cancelFirst, cancelSecond} {
+		select {
+		case <-signals:
+			cancelFirst()
+		case <-second.Done():
+		}
+		for since := time.Now(); second.Err() == nil; {
 			select {
 			case <-signals:
-				cancel()
+				if time.Since(since) > echo {
+					cancelSecond()
+				}
 			case <-second.Done():
 			}
 		}

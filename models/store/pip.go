@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,6 +67,8 @@ func (p pip) download(ctx context.Context, part Part, dir string) error {
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
+	runtime.LockOSThread() // a child with a parent's-death signal ends with the thread that started it
+	defer runtime.UnlockOSThread()
 	if err := cmd.Run(); ctx.Err() != nil {
 		return ctx.Err()
 	} else if err != nil {
@@ -111,7 +114,7 @@ func lastLine(text string) string {
 // command prepares a child in its own process group, all of which ends with ctx.
 func command(ctx context.Context, argv []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:len(argv):len(argv)], args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error {
 		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if errors.Is(err, syscall.ESRCH) {

@@ -23,8 +23,10 @@ type meter interface {
 
 // newMeter draws a bar on a terminal and writes lines elsewhere.
 func newMeter(out io.Writer, label string, total int64) meter {
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return newBar(out, label, total)
+	if f, ok := out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return newBar(out, label, total)
+		}
 	}
 	fmt.Fprintf(out, "%s (%d MB)\n", label, total/1e6)
 	return &lines{out: out, label: label, total: total}
@@ -66,9 +68,10 @@ type bar struct {
 
 func newBar(out io.Writer, label string, total int64) *bar {
 	p := mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithAutoRefresh())
-	b := p.AddBar(total,
-		mpb.PrependDecorators(decor.Name(label+" ")),
+	b := p.AddBar(0, // with a total from the start it would wait until all of it came
+		mpb.PrependDecorators(decor.Name(label)),
 		mpb.AppendDecorators(decor.CountersKiloByte("% .0f / % .0f"), decor.Name(" "), decor.Elapsed(decor.ET_STYLE_GO)))
+	b.SetTotal(total, false)
 	return &bar{p, b}
 }
 
