@@ -75,6 +75,7 @@ func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
+	e.report(nil)
 	go e.run()
 	return e, nil
 }

@@ -35,7 +35,10 @@ func (l *Local) Submit(ctx context.Context, r engine.Request) (*engine.Stream, e
 	return l.engine.Submit(ctx, r)
 }
 
-// Engine returns what runs it, for its load and its end.
+// Load implements Loader.
+func (l *Local) Load() engine.Load { return l.engine.Load() }
+
+// Engine returns what runs it, for its end.
 func (l *Local) Engine() *engine.Engine { return l.engine }
 
 // Single is a catalogue of one model.

@@ -1,3 +1,5 @@
+//go:build cgo
+
 // Package llama is the engine's real backend: a model and a context of llama.cpp.
 //
 // Owns: the model, its context and the batch that is filled anew for each step.

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package llama
 
 import (
@@ -13,7 +15,7 @@ import (
 type Template struct{ c *cchat.Templates }
 
 // NewTemplate takes a model's template, or override when it isn't empty. model
-// is a *llama_model that outlives the Template. Errors: the template is broken.
+// is a *llama_model, read here and not kept. Errors: the template is broken.
 func NewTemplate(model unsafe.Pointer, override string) (*Template, error) {
 	c, err := cchat.New(model, override)
 	if err != nil {
