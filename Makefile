@@ -8,12 +8,12 @@ commit := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 10s
 SOAK ?= 20000
 
-# Packages that reach C, in code or in tests, need the native libraries and the
-# models; all others are pure. The import graph says which is which.
+# Packages that reach C, in code or in tests, are native; all others are pure.
+# The import graph says which is which. e2e drives the built program: neither.
 classify = go list -test -f '{{.ImportPath}} {{.Deps}}' ./... | awk -v want=$(1) ' \
 	{ pkg = $$1; sub(/(_test|\.test)$$/, "", pkg); seen[pkg] = 1 } \
 	/$(subst /,\/,$(module))\/cgo\// { native[pkg] = 1 } \
-	END { for (p in seen) if ((p in native ? "native" : "pure") == want) print p }' | sort
+	END { for (p in seen) if (p !~ /\/e2e$$/ && (p in native ? "native" : "pure") == want) print p }' | sort
 
 .PHONY: help
 help: ## list the targets
@@ -55,14 +55,14 @@ test: ## everything: lint, pure tests, race, the real models
 
 .PHONY: test-pure
 test-pure: ## the packages without C, built without cgo
-	@scripts/tools go
+	@scripts/tools go pip
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/moltbot
 	@echo 'CGO_ENABLED=0 go test: the pure packages'
 	@packages=$$($(call classify,pure)); CGO_ENABLED=0 go test $$packages
 
 .PHONY: test-race
 test-race: ## the same under the race detector
-	@scripts/tools c++ go
+	@scripts/tools c++ go pip
 	@echo 'go test -race: the pure packages'
 	@packages=$$($(call classify,pure)); go test -race $$packages
 
@@ -71,6 +71,7 @@ test-native: native ## bindings and end to end, with the real models
 	@scripts/tools go pip
 	@echo 'go test: the packages that need the libraries and the models'
 	@packages=$$($(call classify,native)); go test -timeout 30m $$packages
+	@go test -count 1 -timeout 30m ./e2e # a program that go test doesn't watch: no cached result
 
 .PHONY: fuzz
 fuzz: native ## every fuzz target for FUZZTIME (10s)
@@ -84,7 +85,7 @@ soak: native ## the random tests with SOAK (20000) draws each
 	@go test -count 1 -timeout 3h $$(grep -rl --include='*_test.go' '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u) -args -rapid.checks=$(SOAK)
 
 .PHONY: golden
-golden: native ## write the golden files anew; read the diff before you commit it
+golden: native peer ## write the golden files anew; read the diff before you commit it
 	@go test -count 1 $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -args -update
 
 .PHONY: lint

@@ -34,18 +34,18 @@ func (q *sequence) appendRows(rows []Row, r batching.Rows) []Row {
 	return rows
 }
 
-// output is a request whose next token is due, and where its logits are.
+// output is a request whose next token is due, and the scores it is chosen by.
 type output struct {
-	q     *sequence
-	row   int // of the batch
-	ended bool
+	q      *sequence
+	logits []float32
+	ended  bool
 }
 
 // deliver samples the plan's last rows side by side and returns who ended.
 func (e *Engine) deliver(plan batching.Plan) []batching.ReqID {
 	outputs := e.outputs(plan)
 	e.sideBySide(outputs, func(o *output) {
-		o.ended = o.q.next(e.backend.Logits(o.row), e.vocab, e.cfg.Context)
+		o.ended = o.q.next(o.logits, e.vocab, e.cfg.Context)
 	})
 	var ended []batching.ReqID
 	for _, o := range outputs {
@@ -57,13 +57,14 @@ func (e *Engine) deliver(plan batching.Plan) []batching.ReqID {
 	return ended
 }
 
+// outputs asks the backend, which only the loop may do, for the logits of each last row.
 func (e *Engine) outputs(plan batching.Plan) []output {
 	var out []output
 	row := 0
 	for _, r := range plan {
 		row += r.N
 		if r.Last {
-			out = append(out, output{q: e.live[r.ID], row: row - 1})
+			out = append(out, output{q: e.live[r.ID], logits: e.backend.Logits(row - 1)})
 		}
 	}
 	return out

@@ -1,3 +1,5 @@
+//go:build cgo
+
 // Package compat holds programs written for github.com/go-skynet/go-llama.cpp.
 // They import it by its own name; go.mod replaces it by the one in
 // cgo/go-llama.cpp, and the real model runs them.

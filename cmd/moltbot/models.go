@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -83,7 +85,9 @@ func pullModel(cmd *cobra.Command, p process, cfg config.Config, words []string)
 	if !ok {
 		return fmt.Errorf("no known model is named %q; see `moltbot models list`", words[0])
 	}
-	path, err := store.Pull(cmd.Context(), spec, string(cfg.DataDir), p.err)
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	path, err := store.Pull(ctx, spec, string(cfg.DataDir), p.err)
 	if err != nil {
 		return err
 	}
