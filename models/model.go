@@ -26,6 +26,11 @@ type Model interface {
 	Submit(context.Context, engine.Request) (*engine.Stream, error)
 }
 
+// Loader is a Model that can tell what it is busy with.
+type Loader interface {
+	Load() engine.Load
+}
+
 // Catalogue finds a model by its name on the wire.
 type Catalogue interface {
 	Get(id string) (Model, bool)

@@ -23,7 +23,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	e := toWire(err, c.Request())
 	if e.Status >= http.StatusInternalServerError {
-		c.Set(failed, true)
+		c.Set(failed, e.Status != http.StatusServiceUnavailable) // not ready yet is no failure
 		note(ctx, err)
 	}
 	if e.Status == http.StatusServiceUnavailable && s.gate.isClosed() {

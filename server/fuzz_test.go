@@ -9,12 +9,13 @@ import (
 
 	"github.com/moltbot/moltbot/engine/enginetest"
 	"github.com/moltbot/moltbot/server"
+	"github.com/moltbot/moltbot/server/malformed"
 )
 
 // FuzzBody sends any body to both kinds of completion: whatever a client sends
 // is never the server's fault.
 func FuzzBody(f *testing.F) {
-	for _, body := range []string{fullChat, fullCompletion, sayHi(""), sayHi(`"n": 3, "stream": true`), `{}`, `[`, `"\ud800"`, "{\"model\": \"\xff\"}", `{"model":1e400}`} {
+	for _, body := range []string{malformed.Chat("toy"), malformed.Completion("toy"), sayHi(""), sayHi(`"n": 3, "stream": true`), `{}`, `[`, `"\ud800"`, "{\"model\": \"\xff\"}", `{"model":1e400}`} {
 		f.Add([]byte(body))
 	}
 	toy := enginetest.Start(f, enginetest.Options{Context: 128, Queue: 4096})

@@ -7,12 +7,41 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/models"
 	"github.com/moltbot/moltbot/server/openai"
 )
 
+// healthBody is what /health says: alive, and busy with how much.
+type healthBody struct {
+	Status  string `json:"status"`
+	Running int    `json:"running"` // requests that are computed
+	Waiting int    `json:"waiting"` // requests that are not, yet or for the moment
+	Cells   cells  `json:"kv_cells"`
+}
+
+type cells struct {
+	Held int `json:"held"` // by running requests
+	Idle int `json:"idle"` // kept prefixes
+	Free int `json:"free"`
+}
+
 // health answers as long as the process can.
-func health(c echo.Context) error {
-	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+func (s *Server) health(c echo.Context) error {
+	body := healthBody{Status: "ok"}
+	for _, m := range s.opt.Catalogue.List() {
+		if l, ok := m.(models.Loader); ok {
+			body.add(l.Load())
+		}
+	}
+	return c.JSON(http.StatusOK, body)
+}
+
+func (b *healthBody) add(l engine.Load) {
+	b.Running += l.Running
+	b.Waiting += l.Waiting
+	b.Cells.Held += l.Cells.Held
+	b.Cells.Idle += l.Cells.Idle
+	b.Cells.Free += l.Cells.Free
 }
 
 // ready answers 503 while requests would not be served: before the model is

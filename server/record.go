@@ -34,9 +34,13 @@ func (s *Server) record(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// level keeps what probes ask every few seconds out of an ordinary log.
 func level(c echo.Context) zerolog.Level {
-	if c.Get(failed) != nil {
+	switch {
+	case c.Get(failed) == true:
 		return zerolog.ErrorLevel
+	case c.Path() == "/health" || c.Path() == "/ready":
+		return zerolog.DebugLevel
 	}
 	return zerolog.InfoLevel
 }

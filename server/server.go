@@ -80,8 +80,8 @@ func (s *Server) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
 	e.Use(s.identify, s.record, s.survive, s.limit, s.authorise)
-	e.GET("/health", health)
-	e.HEAD("/health", health)
+	e.GET("/health", s.health)
+	e.HEAD("/health", s.health)
 	e.GET("/ready", s.ready)
 	e.HEAD("/ready", s.ready)
 	api := openai.New(openai.Options{
