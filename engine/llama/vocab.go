@@ -22,5 +22,5 @@ func (v vocab) Tokenize(text string, special, parse bool) ([]engine.Token, error
 func (v vocab) Piece(b []byte, t engine.Token, control bool) []byte {
 	return v.c.Piece(b, cllama.Token(t), control)
 }
-func (v vocab) IsEOG(t engine.Token) bool             { return v.c.IsEOG(cllama.Token(t)) }
-func (v vocab) Len() int                              { return v.c.NTokens() }
+func (v vocab) IsEOG(t engine.Token) bool { return v.c.IsEOG(cllama.Token(t)) }
+func (v vocab) Len() int                  { return v.c.NTokens() }
