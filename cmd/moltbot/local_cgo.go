@@ -24,12 +24,17 @@ func (l local) Close(ctx context.Context) {
 	l.template.Close()
 }
 
-// openLocal loads the planned model and starts an engine over it.
-func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
-	m, err := llama.Open(ctx, llama.Options{
+// options is the plan in the words of engine/llama.
+func (p plan) options() llama.Options {
+	return llama.Options{
 		Path: p.path, Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Threads: p.Threads,
 		GPULayers: p.GPULayers, MMap: p.MMap, KVType: p.KVType,
-	})
+	}
+}
+
+// openLocal loads the planned model and starts an engine over it.
+func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
+	m, err := llama.Open(ctx, p.options())
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func newRoot(p process) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	asServe(root, p)
-	root.AddCommand(newServe(p), newChat(p), newConfig(p), newDoctor(p), newModels(p), newProbe(p), newVersion(p))
+	root.AddCommand(newServe(p), newBench(p), newChat(p), newConfig(p), newDoctor(p), newModels(p), newProbe(p), newVersion(p))
 	return root
 }
 

@@ -35,9 +35,17 @@ var mayImport = map[string]string{
 	"server/openai":      "models engine engine/... kvcache server internal/...",
 	"server/malformed":   "",
 	"bench/...":          "bench/... models/gpu",
+	"bench/kernel":       "engine engine/sample",
+	"bench/load":         "",
+	"bench/stats":        "",
+	"bench/workload":     "bench/load",
+	"bench/measure":      "bench/load bench/stats",
+	"bench/run":          "bench/load bench/workload",
+	"bench/report":       "bench/load bench/stats bench/workload bench/measure bench/run",
 	"internal/config":    "",
 	"internal/logging":   "",
 	"internal/testmodel": "models/store",
+	"scripts/randgguf":   "",
 	"cmd/moltbot":        "server server/... models models/... engine engine/... cgo/... internal/... bench/...",
 }
 

@@ -20,6 +20,7 @@ type Model struct {
 	Weights  int64 // bytes of all tensors, in all parts
 	Parts    int   // files
 	layers   []layer
+	reads    reads
 }
 
 // layer is what memory depends on.
@@ -71,6 +72,7 @@ func (f *File) model() (*Model, error) {
 	_, m.Template = f.Meta["tokenizer.chat_template"]
 	m.Format = f.format()
 	m.Weights = f.weights()
+	m.reads.count(f, f)
 	m.layers, m.Window = f.layers()
 	return m, nil
 }

@@ -30,6 +30,7 @@ func (m *Model) addParts(first *File, path string) error {
 			return err
 		}
 		m.Weights += part.weights()
+		m.reads.count(part, first)
 		tensors += len(part.Tensors)
 	}
 	if want := first.Meta["split.tensors.count"].Int(); want != 0 && want != int64(tensors) {

@@ -33,6 +33,9 @@ func TestPartsAddUp(t *testing.T) {
 	if m.Parts != 2 || m.Weights != 80+128+512 {
 		t.Errorf("%d parts with weights of %d bytes", m.Parts, m.Weights)
 	}
+	if got := m.StepBytes(); got != 128+512 { // the output, in the second part, has weights of its own
+		t.Errorf("a step reads %d bytes", got)
+	}
 }
 
 func TestPartsAreRefused(t *testing.T) {

@@ -6,3 +6,6 @@ package gpu
 func List() (Report, error) {
 	return Report{Reason: "this program was built without cgo, so it can't ask for GPUs"}, nil
 }
+
+// Energy is unknown without NVML.
+func Energy() (joules float64, ok bool) { return 0, false }

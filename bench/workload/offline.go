@@ -1,0 +1,27 @@
+package workload
+
+import "github.com/moltbot/moltbot/bench/load"
+
+// offline is a batch that nobody waits for.
+var offline = Workload{
+	Name:     "offline",
+	About:    "All requests at once, of many lengths; what counts is when the last is done.",
+	Defaults: Options{Requests: 64, Concurrency: 64, Prompt: 256, Output: 64},
+	Phases: func(o Options) []load.Phase {
+		if o.Requests > 0 {
+			o.Concurrency = o.Requests
+		}
+		return []load.Phase{
+			warmUp(1, func(i int) load.Session { return o.line("offline, warm-up", i) }),
+			counted("offline", o.stream("offline", func(i int) load.Session { return o.line("offline", i) })),
+		}
+	},
+}
+
+// line is a request of a half to one and a half of the usual lengths.
+func (o Options) line(what string, i int) load.Session {
+	rng := o.random(what+", lengths", i)
+	o.Prompt = o.Prompt/2 + rng.IntN(o.Prompt+1)
+	o.Output = o.Output/2 + rng.IntN(o.Output+1)
+	return o.one(what, "offline", i)
+}
