@@ -29,6 +29,7 @@ type Limits struct {
 	Rows  int  // rows of one step, at most
 	Chunk int  // of these, for prompts while a decode waits
 	Queue int  // requests that wait, at most
+	Tail  int  // last tokens of a prompt that get a step apart; 0: none
 	Fuse  bool // decode and prefill rows share a step; else steps alternate
 }
 

@@ -97,6 +97,13 @@ func TestALongPromptIsComputedInChunksWhileADecodeWaits(t *testing.T) {
 	w.wantSteps("2:0+4", "1:4+1!", "2:4+4", "1:5+1!", "2:8+2!", "1:6+1! 2:10+1!")
 }
 
+func TestTheTailOfAPromptGetsAStepApart(t *testing.T) {
+	w := newWorld(t, Limits{Seqs: 4, Cells: 100, Rows: 16, Chunk: 16, Queue: 9, Tail: 4})
+	w.submit(1, 10)
+	w.submit(2, 4)
+	w.wantSteps("1:0+6 2:0+4!", "1:6+4!", "1:10+1! 2:4+1!")
+}
+
 func TestAloneAPromptUsesAllRows(t *testing.T) {
 	w := newWorld(t, Limits{Seqs: 4, Cells: 100, Rows: 16, Chunk: 4, Queue: 9})
 	w.submit(1, 20)

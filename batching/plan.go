@@ -102,13 +102,21 @@ func (d *draft) start() *request {
 
 // add plans the next rows of r, at most budget, and returns how many.
 func (d *draft) add(r *request, budget int) int {
-	n := min(r.missing(), budget, d.room.Cells)
+	n := min(r.beforeTail(d.s.limits.Tail), budget, d.room.Cells)
 	if n == 0 {
 		return 0
 	}
 	d.plan = append(d.plan, Rows{ID: r.id, From: r.computed, N: n, Last: n == r.missing()})
 	d.room.Cells -= n
 	return n
+}
+
+// beforeTail returns how many missing tokens come before the last tail ones, or all when no more are missing.
+func (r *request) beforeTail(tail int) int {
+	if n := r.missing(); n <= tail {
+		return n
+	}
+	return r.missing() - tail
 }
 
 // makeRoom pauses the latest started requests until a cell is free for r. It

@@ -27,6 +27,7 @@ func newSim(t *rapid.T) *sim {
 		Cells: rapid.IntRange(8, 300).Draw(t, "cells"),
 		Rows:  rapid.IntRange(8, 64).Draw(t, "rows"),
 		Queue: rapid.IntRange(1, 40).Draw(t, "queue"),
+		Tail:  rapid.IntRange(0, 5).Draw(t, "tail"),
 		Fuse:  rapid.Bool().Draw(t, "fuse"),
 	}
 	l.Chunk = rapid.IntRange(1, l.Rows).Draw(t, "chunk")

@@ -35,6 +35,7 @@ type Shape struct {
 	Cells int  // KV cells, all sequences together
 	Seqs  int  // sequences
 	Rows  int  // rows of one batch at most
+	Tail  int  // last tokens of a prompt that are computed in a step of their own; 0: none
 	Fuse  bool // decode and prefill rows go together in one batch (GPU); else steps alternate
 }
 

@@ -70,7 +70,7 @@ func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 	var err error
 	e.sched, err = batching.New(batching.Limits{
 		Seqs: shape.Seqs, Cells: cfg.Context, Rows: shape.Rows,
-		Chunk: min(cfg.Chunk, shape.Rows), Queue: cfg.Queue, Fuse: shape.Fuse,
+		Chunk: min(cfg.Chunk, shape.Rows), Queue: cfg.Queue, Tail: shape.Tail, Fuse: shape.Fuse,
 	}, effects{e})
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)

@@ -29,6 +29,12 @@ type backend struct {
 	states bool
 }
 
+// tail is where llama-server cuts the prompt of a model whose memory can't be
+// rolled back, so as to keep a checkpoint there (tools/server/server-context.cpp,
+// checkpoint_offsets). Cut alike, batches have the same shapes, and greedy texts
+// are the same.
+const tail = 4
+
 // Shape implements engine.Backend.
 func (b *backend) Shape() engine.Shape { return b.shape }
 

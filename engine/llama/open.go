@@ -90,11 +90,16 @@ func newBackend(m *cllama.Model, o Options) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	states := m.IsRecurrent() || m.IsHybrid()
+	shape := engine.Shape{Vocab: m.Vocab().NTokens(), Cells: o.Cells, Seqs: seqs, Rows: rows, Fuse: onGPU(o.GPULayers)}
+	if states || m.SWA() > 0 {
+		shape.Tail = tail
+	}
 	b := &backend{
 		model: m, ctx: x, mem: x.Memory(), batch: cllama.NewBatch(rows),
-		shape:  engine.Shape{Vocab: m.Vocab().NTokens(), Cells: o.Cells, Seqs: seqs, Rows: rows, Fuse: onGPU(o.GPULayers)},
+		shape:  shape,
 		window: engine.Pos(max(1, m.SWA())),
-		states: m.IsRecurrent() || m.IsHybrid(),
+		states: states,
 	}
 	return b, b.warmUp()
 }
