@@ -68,7 +68,7 @@ test-race: ## the same under the race detector
 
 .PHONY: test-native
 test-native: native ## bindings and end to end, with the real models
-	@scripts/tools go pip
+	@scripts/tools go pip venv
 	@echo 'go test: the packages that need the libraries and the models'
 	@packages=$$($(call classify,native)); go test -timeout 30m $$packages
 	@go test -count 1 -timeout 30m ./e2e # a program that go test doesn't watch: no cached result
@@ -88,10 +88,16 @@ soak: native ## the random tests with SOAK (20000) draws each
 golden: native peer ## write the golden files anew; read the diff before you commit it
 	@go test -count 1 $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -args -update
 
+.PHONY: parity
+parity: native peer ## compare greedy texts with llama-server's, live; writes docs/benchmarks/parity.md
+	@scripts/tools go pip
+	go test -count 1 -timeout 30m -tags peer -run '^TestParity$$' -v ./e2e -args -update
+
 .PHONY: lint
 lint: native ## go vet, staticcheck, gofumpt
 	@scripts/tools go
 	go vet ./...
+	go vet -tags peer ./e2e
 	go tool staticcheck ./...
 	@unformatted=$$(go tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "make fmt would change:"; echo "$$unformatted"; exit 1; fi
 
