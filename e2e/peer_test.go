@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"syscall"
 	"testing"
 
@@ -22,11 +21,6 @@ const peerDir = "../build/peer"
 // peerFlags leave llama-server as it is by default, but for one slot, our size
 // of context, and nothing kept from one request to the next.
 var peerFlags = []string{"--ctx-size", "2048", "--parallel", "1", "--threads", "1", "--cache-ram", "0", "--no-ui", "--offline"}
-
-// withoutCheckpoints lets llama-server compute a short prompt in one batch. By
-// default it computes the last four tokens of a prompt apart in models with a
-// sliding window, and so do we: the other shape moves log-probabilities by up to 0.15.
-var withoutCheckpoints = append(slices.Clone(peerFlags), "--ctx-checkpoints", "0")
 
 // peer is a running llama-server.
 type peer struct {
