@@ -58,7 +58,7 @@ test-pure: ## the packages without C, built without cgo
 	@scripts/tools go pip
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/moltbot
 	@echo 'CGO_ENABLED=0 go test: the pure packages'
-	@packages=$$($(call classify,pure)); CGO_ENABLED=0 go test $$packages
+	@packages=$$($(call classify,pure)); CGO_ENABLED=0 go test $$packages ./cmd/moltbot
 
 .PHONY: test-race
 test-race: ## the same under the race detector
@@ -71,6 +71,7 @@ test-native: native ## bindings and end to end, with the real models
 	@scripts/tools go pip venv
 	@echo 'go test: the packages that need the libraries and the models'
 	@packages=$$($(call classify,native)); go test -timeout 30m $$packages
+	@go -C cgo/go-llama.cpp test ./... # a module of its own
 	@go test -count 1 -timeout 30m ./e2e # a program that go test doesn't watch: no cached result
 
 .PHONY: fuzz

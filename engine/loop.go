@@ -18,6 +18,7 @@ func (e *Engine) run() {
 		if len(e.live) == 0 {
 			<-e.inbox.wake
 		}
+		runtime.Gosched() // a new time slice, or Go's sysmon polls beside every decode (docs/benchmarks)
 		e.hear()
 		if err := e.step(); err != nil {
 			e.log.Error().Err(err).Msg("step failed")
