@@ -35,9 +35,9 @@ func (e *Engine) start(q *sequence) int {
 	}
 	if n == 0 {
 		h.Release()
-		e.evict(e.shape.Cells) // idle cells would cost every step; they don't serve this one
 	}
 	e.open(q, h, n)
+	e.evict(e.shape.Cells) // what is still idle would cost every step and serves none
 	return q.computed
 }
 

@@ -40,12 +40,3 @@ func (l *Local) Load() engine.Load { return l.engine.Load() }
 
 // Engine returns what runs it, for its end.
 func (l *Local) Engine() *engine.Engine { return l.engine }
-
-// Single is a catalogue of one model.
-type Single struct{ Model Model }
-
-// Get implements Catalogue.
-func (s Single) Get(id string) (Model, bool) { return s.Model, id == s.Model.Info().ID }
-
-// List implements Catalogue.
-func (s Single) List() []Model { return []Model{s.Model} }
