@@ -90,25 +90,31 @@ func (e *Engine) Load() Load { return e.load.get() }
 // When ctx ends, so does the generation. Errors: *ContextError, *BusyError,
 // ErrClosed, ctx.Err().
 func (e *Engine) Submit(ctx context.Context, r Request) (*Stream, error) {
-	if err := e.fits(r); err != nil {
+	streams, err := e.SubmitAll(ctx, []Request{r})
+	if err != nil {
 		return nil, err
 	}
-	s := newStream(e, r)
-	if !e.inbox.put(event{submit: s}) {
-		return nil, ErrClosed
-	}
-	s.watch(ctx)
-	select {
-	case err := <-s.admitted:
-		if err != nil {
-			s.Close()
+	return streams[0], nil
+}
+
+// SubmitAll does the same for requests that belong together: all are admitted
+// before the same step and start in their order, or none is.
+func (e *Engine) SubmitAll(ctx context.Context, reqs []Request) ([]*Stream, error) {
+	sub := &submission{verdict: make(chan error, 1)}
+	for _, r := range reqs {
+		if err := e.fits(r); err != nil {
 			return nil, err
 		}
-		return s, nil
-	case <-ctx.Done():
-		s.Close()
-		return nil, ctx.Err()
+		sub.streams = append(sub.streams, newStream(e, r))
 	}
+	if !e.inbox.put(event{submit: sub}) {
+		return nil, ErrClosed
+	}
+	if err := sub.wait(ctx); err != nil {
+		sub.close()
+		return nil, err
+	}
+	return sub.streams, nil
 }
 
 // fits refuses what the context can't hold, before anything is computed.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +214,32 @@ func TestAFullQueueRefusesWithATimeToComeBack(t *testing.T) {
 		t.Errorf("20 requests on one sequence and a queue of two: %+v", busy)
 	}
 	stop(t, e)
+}
+
+func TestRequestsThatBelongTogetherAreAdmittedInOrderOrNotAtAll(t *testing.T) {
+	e := enginetest.Start(t, enginetest.Options{Queue: 3}).Engine
+	var busy *engine.BusyError
+	if _, err := e.SubmitAll(context.Background(), []engine.Request{forever("a"), forever("b"), forever("c"), forever("d")}); !errors.As(err, &busy) {
+		t.Errorf("four requests for a queue of three: %v", err)
+	}
+	long := request("the same prompt for three choices", 4)
+	for range 20 {
+		streams, err := e.SubmitAll(context.Background(), []engine.Request{long, long, long})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cached []int
+		for _, s := range streams {
+			a, err := read(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cached = append(cached, a.Usage.Cached)
+		}
+		if slices.Max(cached) != cached[0] {
+			t.Fatalf("a later choice found the kept prefix: %d", cached)
+		}
+	}
 }
 
 func TestACancelledStreamFreesItsRowsWithinOneStep(t *testing.T) {

@@ -1,13 +1,41 @@
 package engine
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // event is what the loop hears; exactly one field is set.
 type event struct {
-	submit *Stream
+	submit *submission
 	cancel *Stream
 	drain  bool // take nothing new, end when all have ended
 	stop   bool // end all now
+}
+
+// submission is one or more requests that are admitted together.
+type submission struct {
+	streams []*Stream
+	verdict chan error // one
+}
+
+// wait returns the verdict. From now on the end of ctx cancels the requests.
+func (s *submission) wait(ctx context.Context) error {
+	for _, stream := range s.streams {
+		stream.watch(ctx)
+	}
+	select {
+	case err := <-s.verdict:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *submission) close() {
+	for _, stream := range s.streams {
+		stream.Close()
+	}
 }
 
 // inbox is where other goroutines leave events for the loop.

@@ -48,7 +48,7 @@ func (e *Engine) hear() {
 	for _, ev := range e.inbox.drain() {
 		switch {
 		case ev.submit != nil:
-			ev.submit.admitted <- e.admit(ev.submit)
+			ev.submit.verdict <- e.admitAll(ev.submit.streams)
 		case ev.cancel != nil:
 			e.cancel(ev.cancel)
 		case ev.stop:
@@ -58,6 +58,19 @@ func (e *Engine) hear() {
 			e.closing = true
 		}
 	}
+}
+
+// admitAll queues requests in their order, all or none.
+func (e *Engine) admitAll(streams []*Stream) error {
+	for i, s := range streams {
+		if err := e.admit(s); err != nil {
+			for _, admitted := range streams[:i] {
+				e.cancel(admitted)
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // admit queues a request, or tells why not.
@@ -83,7 +96,7 @@ func (e *Engine) admit(s *Stream) error {
 func (e *Engine) refuse(events []event) {
 	for _, ev := range events {
 		if ev.submit != nil {
-			ev.submit.admitted <- ErrClosed
+			ev.submit.verdict <- ErrClosed
 		}
 	}
 }

@@ -10,12 +10,11 @@ import (
 // Stream delivers one generation. Recv may be called from one goroutine at a
 // time, Close from any.
 type Stream struct {
-	engine   *Engine
-	request  Request
-	since    time.Time
-	admitted chan error // one verdict
-	wake     chan struct{}
-	unwatch  func() bool
+	engine  *Engine
+	request Request
+	since   time.Time
+	wake    chan struct{}
+	unwatch func() bool
 
 	mu      sync.Mutex
 	pending Chunk
@@ -27,10 +26,7 @@ type Stream struct {
 }
 
 func newStream(e *Engine, r Request) *Stream {
-	return &Stream{
-		engine: e, request: r, since: time.Now(),
-		admitted: make(chan error, 1), wake: make(chan struct{}, 1),
-	}
+	return &Stream{engine: e, request: r, since: time.Now(), wake: make(chan struct{}, 1)}
 }
 
 // watch closes the stream when ctx ends.

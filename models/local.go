@@ -30,9 +30,9 @@ func (l *Local) Vocab() engine.Vocab { return l.vocab }
 // Template implements Model.
 func (l *Local) Template() chat.Template { return l.template }
 
-// Submit implements Model.
-func (l *Local) Submit(ctx context.Context, r engine.Request) (*engine.Stream, error) {
-	return l.engine.Submit(ctx, r)
+// SubmitAll implements Model.
+func (l *Local) SubmitAll(ctx context.Context, reqs []engine.Request) ([]*engine.Stream, error) {
+	return l.engine.SubmitAll(ctx, reqs)
 }
 
 // Load implements Loader.

@@ -23,7 +23,7 @@ type Model interface {
 	Info() Info
 	Vocab() engine.Vocab
 	Template() chat.Template
-	Submit(context.Context, engine.Request) (*engine.Stream, error)
+	SubmitAll(context.Context, []engine.Request) ([]*engine.Stream, error) // all or none, in their order
 }
 
 // Loader is a Model that can tell what it is busy with.

@@ -39,11 +39,13 @@ func (m *altered) Template() chat.Template {
 	return m.Model.Template()
 }
 
-func (m *altered) Submit(ctx context.Context, r engine.Request) (*engine.Stream, error) {
+func (m *altered) SubmitAll(ctx context.Context, reqs []engine.Request) ([]*engine.Stream, error) {
 	if m.submit != nil {
-		m.submit(r)
+		for _, r := range reqs {
+			m.submit(r)
+		}
 	}
-	return m.Model.Submit(ctx, r)
+	return m.Model.SubmitAll(ctx, reqs)
 }
 
 // with serves the toy with another behaviour.

@@ -82,43 +82,17 @@ func (g *generation) cause(err error) error {
 	return err
 }
 
-// run submits the choices together, so that they share the steps of the prompt,
-// and follows each.
+// run submits the choices together, so that they share the steps of the prompt
+// and the first is the one that finds a kept prefix, and follows each.
 func (g *generation) run(m models.Model, reqs []engine.Request) {
-	streams := make([]*engine.Stream, len(reqs))
-	errs := make([]error, len(reqs))
-	var submits sync.WaitGroup
-	for i := range reqs {
-		submits.Go(func() { g.guard(func() { streams[i], errs[i] = m.Submit(g.ctx, reqs[i]) }) })
-	}
-	submits.Wait()
-	if err := firstOf(errs); err != nil {
-		closeAll(streams)
+	streams, err := m.SubmitAll(g.ctx, reqs)
+	if err != nil {
 		g.send(event{err: err})
 		return
 	}
 	g.send(event{choice: -1})
 	for i, s := range streams {
 		g.workers.Go(func() { g.guard(func() { g.follow(i, s) }) })
-	}
-}
-
-// firstOf prefers the error that caused the others: cancelling one ends all.
-func firstOf(errs []error) error {
-	var first error
-	for _, err := range errs {
-		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
-			first = err
-		}
-	}
-	return first
-}
-
-func closeAll(streams []*engine.Stream) {
-	for _, s := range streams {
-		if s != nil {
-			s.Close()
-		}
 	}
 }
 
