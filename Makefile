@@ -20,7 +20,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: native
-native: ## build llama.cpp into the user cache, once, and link build/native
+native: ## build llama.cpp and llguidance into the user cache, once, and link build/native, build/guidance
 	@scripts/native
 
 .PHONY: cuda
@@ -78,12 +78,18 @@ test-native: native ## bindings and end to end, with the real models
 fuzz: native ## every fuzz target for FUZZTIME (10s)
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:[0-9]*:func / /' | while read -r file name; do \
 		echo "$$name in $$(dirname "$$file")"; \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+		go -C "$$(dirname "$$file")" test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .; \
 	done
 
 .PHONY: soak
 soak: native ## the random tests with SOAK (20000) draws each
 	@go test -count 1 -timeout 3h $$(grep -rl --include='*_test.go' '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u) -args -rapid.checks=$(SOAK)
+
+.PHONY: bench-peer
+bench-peer: build peer ## measure against llama-server, all workloads and two models, twice: docs/benchmarks; takes hours
+	RUN=1 scripts/bench-peer run
+	RUN=2 scripts/bench-peer run
+	scripts/bench-peer report
 
 .PHONY: golden
 golden: native peer ## write the golden files anew; read the diff before you commit it

@@ -43,12 +43,8 @@ func (r *Report) names() []string {
 
 // setup says on what, and how, it was measured.
 func (r *Report) setup(w io.Writer) {
-	m := r.Machine
 	fmt.Fprintf(w, "Made %s with `%s` (%s).\n\n", r.Made.UTC().Format("2006-01-02 15:04 UTC"), strings.Join(r.Command, " "), r.Version)
-	fmt.Fprintf(w, "- Machine: %s, %d threads, %.1f GiB of memory, %s, kernel %s, %s\n", m.CPU, m.Threads, float64(m.Memory)/(1<<30), m.OS, m.Kernel, m.Go)
-	if len(m.GPUs) > 0 {
-		fmt.Fprintf(w, "- GPUs: %s, driver %s\n", strings.Join(m.GPUs, ", "), m.Driver)
-	}
+	r.machine(w)
 	for _, t := range r.Targets {
 		fmt.Fprintf(w, "- %s: model `%s`, ", t.Name, t.Model)
 		if t.Command != "" {
@@ -60,5 +56,13 @@ func (r *Report) setup(w io.Writer) {
 	for _, c := range r.Cases {
 		options, _ := json.Marshal(c.Options) // numbers alone
 		fmt.Fprintf(w, "- %s: `%s`\n", c.Workload, options)
+	}
+}
+
+func (r *Report) machine(w io.Writer) {
+	m := r.Machine
+	fmt.Fprintf(w, "- Machine: %s, %d threads, %.1f GiB of memory, %s, kernel %s, %s\n", m.CPU, m.Threads, float64(m.Memory)/(1<<30), m.OS, m.Kernel, m.Go)
+	if len(m.GPUs) > 0 {
+		fmt.Fprintf(w, "- GPUs: %s, driver %s\n", strings.Join(m.GPUs, ", "), m.Driver)
 	}
 }

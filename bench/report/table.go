@@ -87,10 +87,8 @@ func (r *Report) line(g Group, m measure.Measure) (line []string, known bool) {
 
 // ratioCells are a ratio and its interval; both empty when there is none.
 func (r *Report) ratioCells(g Group, measure, over string) []string {
-	for _, q := range r.Ratios {
-		if q.Group == g && q.Measure == measure && q.Over == over && q.Control == "" {
-			return []string{fmt.Sprintf("%.3f×", q.Estimate), r.bounds(q.Interval)}
-		}
+	if q, ok := r.find(g, measure, over); ok {
+		return []string{fmt.Sprintf("%.3f×", q.Estimate), r.bounds(q.Interval)}
 	}
 	return []string{"", ""}
 }

@@ -7,7 +7,7 @@ import (
 
 // All lists the workloads in the order in which they are told.
 func All() []Workload {
-	return []Workload{single, chat, agentsCold, agentsSteady, mixed, json, multiturn, offline, grounded, overload, cancel, file}
+	return []Workload{single, chat, agentsCold, agentsSteady, mixed, json, multiturn, offline, grounded, overload, restart, cancel, file}
 }
 
 // Lookup finds workloads by name: one, or all kinds of it, which is what "agents"

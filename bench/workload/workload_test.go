@@ -278,3 +278,17 @@ func FuzzReadPrompts(f *testing.F) {
 		}
 	})
 }
+
+func TestARestartKeepsItsSystemPromptAndNothingElse(t *testing.T) {
+	session := func(o Options) load.Session { return restart.Phases(restart.With(o))[1].Streams[0].Session(0) }
+	a, b := session(Options{Seed: 1}), session(Options{Seed: 1, Round: 1})
+	if !reflect.DeepEqual(a.Opening, b.Opening) {
+		t.Error("two rounds have different system prompts")
+	}
+	if reflect.DeepEqual(a.Turns[0].Add, b.Turns[0].Add) {
+		t.Error("two rounds ask the same")
+	}
+	if reflect.DeepEqual(a.Opening, session(Options{Seed: 2}).Opening) {
+		t.Error("two seeds have the same system prompt")
+	}
+}

@@ -53,7 +53,7 @@ Targets take turns, round by round, and only one is under load at a time.
 	cmd.Flags().StringToStringVar(&f.slo, "slo", nil, "limits for goodput: ttft=1s,itl=100ms")
 	cmd.Flags().StringVar(&f.out, "out", "", "`DIR` for report.json, report.md, the plots, and the output of spawned targets")
 	cmd.Flags().SortFlags = false
-	cmd.AddCommand(newBenchKernel(p), newBenchList(p))
+	cmd.AddCommand(newBenchKernel(p), newBenchList(p), newBenchSummary(p))
 	return cmd
 }
 
