@@ -24,3 +24,34 @@ func TestEmbeddingsTellTextsApart(t *testing.T) {
 		t.Error("a model that doesn't pool has an embedding of the sequence")
 	}
 }
+
+func TestPooledEmbeddingsHaveTheModelsWidth(t *testing.T) {
+	for name, want := range map[string]struct {
+		pooling Pooling
+		width   int
+	}{
+		"minilm":   {PoolingMean, 384},
+		"reranker": {PoolingRank, 1},
+	} {
+		m := openModel(t, name)
+		p := small
+		p.Embeddings = true
+		x := openContext(t, m, p)
+		b := NewBatch(4)
+		defer b.Close()
+		for i := range 4 {
+			b.Add(Token(101+i%2), Pos(i/2), SeqID(i%2), true)
+		}
+		if err := x.Decode(b); err != nil {
+			t.Fatal(err)
+		}
+		for s := range SeqID(2) {
+			if v := x.SeqEmbedding(s); len(v) != want.width || x.Pooling() != want.pooling {
+				t.Errorf("%s: sequence %d has %d numbers, pooling %d", name, s, len(v), x.Pooling())
+			}
+		}
+		if x.SeqEmbedding(2) != nil {
+			t.Errorf("%s: a sequence that wasn't computed has a vector", name)
+		}
+	}
+}

@@ -180,8 +180,18 @@ func grownString(f func(buf *C.char, size C.size_t) C.int32_t) string {
 }
 
 // ChatTemplate returns the model's own chat template, "" when it has none.
-func (m *Model) ChatTemplate() string {
-	text := C.llama_model_chat_template(m.c, nil)
+func (m *Model) ChatTemplate() string { return m.template(nil) }
+
+// RerankTemplate returns the text that a reranker wants {query} and {document}
+// put into, "" when it wants them plain.
+func (m *Model) RerankTemplate() string {
+	name := C.CString("rerank")
+	defer C.free(unsafe.Pointer(name))
+	return m.template(name)
+}
+
+func (m *Model) template(name *C.char) string {
+	text := C.llama_model_chat_template(m.c, name)
 	if text == nil {
 		return ""
 	}

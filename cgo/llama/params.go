@@ -49,6 +49,7 @@ type ContextParams struct {
 	FlashAttn    FlashAttn
 	Unified      bool // sequences share all cells; else each has Cells/Seqs of its own
 	SWAFull      bool // sliding-window layers keep every cell, so that sequences can be cut anywhere
+	Embeddings   bool // the context embeds: Decode gives pooled vectors and no logits
 }
 
 func (p ContextParams) check() error {
@@ -88,6 +89,7 @@ func (p ContextParams) c() C.struct_llama_context_params {
 	c.flash_attn_type = flashTypes[p.FlashAttn]
 	c.kv_unified = C.bool(p.Unified)
 	c.swa_full = C.bool(p.SWAFull)
+	c.embeddings = C.bool(p.Embeddings)
 	c.no_perf = true
 	return c
 }

@@ -83,6 +83,15 @@ int32_t mb_tokenize(const llama_vocab * v, const char * text, int32_t len, llama
     return guarded<int32_t>(INT32_MIN, [&] { return llama_tokenize(v, text, len, out, cap, special, parse); });
 }
 
+size_t mb_tokenize_bytes(const void * v, const uint8_t * text, size_t len, uint32_t * out, size_t cap) {
+    const int32_t n = len > INT32_MAX / 2 ? INT32_MIN
+                                          : mb_tokenize(static_cast<const llama_vocab *>(v),
+                                                        reinterpret_cast<const char *>(text), static_cast<int32_t>(len),
+                                                        reinterpret_cast<llama_token *>(out),
+                                                        static_cast<int32_t>(cap), false, false);
+    return n == INT32_MIN ? 0 : static_cast<size_t>(n < 0 ? -n : n);
+}
+
 int32_t mb_piece(const llama_vocab * v, llama_token t, char * out, int32_t cap, bool control) {
     return guarded<int32_t>(0, [&] { return llama_token_to_piece(v, t, out, cap, 0, control); });
 }

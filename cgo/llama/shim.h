@@ -25,6 +25,9 @@ struct llama_context * mb_context_new(struct llama_model * m, struct llama_conte
 int32_t mb_decode(struct llama_context * x, struct llama_batch b);
 int32_t mb_tokenize(const struct llama_vocab * v, const char * text, int32_t len, llama_token * out, int32_t cap,
                     bool special, bool parse);
+// mb_tokenize_bytes is mb_tokenize of plain text for callers in C, v a llama_vocab:
+// it fills out and returns how many tokens there are, which may be more than cap.
+size_t mb_tokenize_bytes(const void * v, const uint8_t * text, size_t len, uint32_t * out, size_t cap);
 int32_t mb_piece(const struct llama_vocab * v, llama_token t, char * out, int32_t cap, bool control);
 
 // A pool comes from the CPU plug-in, which is not linked; NULL when it has none to give.

@@ -83,5 +83,14 @@ func (v Vocab) EOS() Token { return Token(C.llama_vocab_eos(v.c)) }
 // EOT returns the token that ends a turn, -1 when there is none.
 func (v Vocab) EOT() Token { return Token(C.llama_vocab_eot(v.c)) }
 
+// SEP returns the token that separates two texts, -1 when there is none.
+func (v Vocab) SEP() Token { return Token(C.llama_vocab_sep(v.c)) }
+
 // AddBOS tells whether the model wants BOS before a text.
 func (v Vocab) AddBOS() bool { return bool(C.llama_vocab_get_add_bos(v.c)) }
+
+// AddEOS tells whether the model wants EOS after a text.
+func (v Vocab) AddEOS() bool { return bool(C.llama_vocab_get_add_eos(v.c)) }
+
+// AddSEP tells whether the model wants SEP between two texts.
+func (v Vocab) AddSEP() bool { return bool(C.llama_vocab_get_add_sep(v.c)) }

@@ -48,8 +48,8 @@ func (l *Loaded) value(f field) *yaml.Node {
 		n.Tag = ""
 	}
 	n.LineComment = l.Origin(f.key)
-	if strings.ContainsFunc(n.LineComment, unicode.IsControl) {
-		n.LineComment = strconv.Quote(n.LineComment) // a comment is one line
+	if strings.ContainsFunc(n.LineComment, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		n.LineComment = strconv.Quote(n.LineComment) // a comment is one line, and a YAML file has no byte order mark inside
 	}
 	return n
 }

@@ -19,7 +19,7 @@ func parse(b []byte) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.model()
+	return f.model(checkWrites)
 }
 
 func TestCheckTellsWhatTheFileSays(t *testing.T) {
@@ -216,4 +216,34 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("it needs %+v", n)
 		}
 	})
+}
+
+func TestCheckEncoder(t *testing.T) {
+	for _, c := range []struct {
+		rule    string
+		pooling any
+		want    string
+	}{
+		{"a model that pools is taken", uint32(1), ""},
+		{"so is one that ranks", uint32(4), ""},
+		{"one that says nothing of it isn't", nil, "doesn't say how to pool"},
+		{"nor one that says no", uint32(0), "doesn't say how to pool"},
+		{"an unknown way is refused", uint32(9), "its pooling type is 9"},
+		{"a negative one too", int32(-1), "its pooling type is -1"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			d := tiny()
+			if c.pooling != nil {
+				d.set("llama.pooling_type", c.pooling)
+			}
+			m, err := CheckEncoder(d.file(t, "tiny.gguf"))
+			if c.want == "" {
+				if err != nil || m.Pooling == PoolingNone {
+					t.Errorf("got %+v, %v", m, err)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q in it", err, c.want)
+			}
+		})
+	}
 }

@@ -12,13 +12,14 @@ type Model struct {
 	Name     string // as its author calls it; may be empty
 	Format   string // of most of its bytes: "Q4_1"
 	Layers   int
-	Context  int   // tokens that it was trained for
-	Vocab    int   // tokens
-	Width    int   // of an embedding
-	Window   int   // tokens that a sliding-window layer attends to; 0 when there are none
-	Template bool  // it brings a chat template
-	Weights  int64 // bytes of all tensors, in all parts
-	Parts    int   // files
+	Context  int     // tokens that it was trained for
+	Vocab    int     // tokens
+	Width    int     // of an embedding
+	Window   int     // tokens that a sliding-window layer attends to; 0 when there are none
+	Template bool    // it brings a chat template
+	Pooling  Pooling // what an encoder does
+	Weights  int64   // bytes of all tensors, in all parts
+	Parts    int     // files
 	layers   []layer
 	reads    reads
 }
@@ -32,12 +33,17 @@ type layer struct {
 // Check reads the file's header and returns what it says, or why llama.cpp
 // can't load it: truncated, corrupt, not a model that writes text, parts
 // missing. It doesn't read the weights. Errors: ErrFile, or of the file system.
-func Check(path string) (*Model, error) {
+func Check(path string) (*Model, error) { return check(path, checkWrites) }
+
+// CheckEncoder does the same for a model that turns texts into vectors or ranks them.
+func CheckEncoder(path string) (*Model, error) { return check(path, checkPools) }
+
+func check(path string, kind func(*File) error) (*Model, error) {
 	f, err := open(path)
 	if err != nil {
 		return nil, named(path, err)
 	}
-	m, err := f.model()
+	m, err := f.model(kind)
 	if err != nil {
 		return nil, named(path, err)
 	}
@@ -54,8 +60,8 @@ func named(path string, err error) error {
 }
 
 // model applies the rules and draws the summary.
-func (f *File) model() (*Model, error) {
-	for _, rule := range []func(*File) error{checkKind, checkSizes, checkExperts, checkRope, checkNorm, checkTokens, checkTypes} {
+func (f *File) model(kind func(*File) error) (*Model, error) {
+	for _, rule := range []func(*File) error{checkArch, kind, checkSizes, checkExperts, checkRope, checkNorm, checkTokens, checkTypes} {
 		if err := rule(f); err != nil {
 			return nil, err
 		}
@@ -67,6 +73,7 @@ func (f *File) model() (*Model, error) {
 		Context: int(f.arch("context_length").Int()),
 		Width:   int(f.arch("embedding_length").Int()),
 		Vocab:   f.vocab(),
+		Pooling: Pooling(f.arch("pooling_type").Int()),
 		Parts:   1,
 	}
 	_, m.Template = f.Meta["tokenizer.chat_template"]

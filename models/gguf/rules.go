@@ -20,8 +20,19 @@ var notText = []string{
 	"eurobert", "gemma-embedding", "llama-embed", "t5", "t5encoder", "clip", "wavtokenizer-dec",
 }
 
-// checkKind refuses files that aren't models which write text.
-func checkKind(f *File) error {
+// Pooling is how a model's rows become one vector (enum llama_pooling_type).
+type Pooling int
+
+const (
+	PoolingNone Pooling = iota // they don't
+	PoolingMean
+	PoolingCLS
+	PoolingLast
+	PoolingRank // a classifier's score: the model is a reranker
+)
+
+// checkArch refuses files that aren't models.
+func checkArch(f *File) error {
 	arch := f.Meta[keyArch]
 	if arch.Type != String || arch.Str() == "" {
 		return bad("it doesn't name its architecture")
@@ -29,8 +40,24 @@ func checkKind(f *File) error {
 	if kind := f.Meta["general.type"].Str(); kind != "" && kind != "model" {
 		return bad("it is no model but of the type %q", clip(kind))
 	}
-	if slices.Contains(notText, arch.Str()) {
-		return bad("its architecture %q doesn't write text", arch.Str())
+	return nil
+}
+
+// checkWrites refuses models that don't write text.
+func checkWrites(f *File) error {
+	if arch := f.Meta[keyArch].Str(); slices.Contains(notText, arch) {
+		return bad("its architecture %q doesn't write text", arch)
+	}
+	return nil
+}
+
+// checkPools refuses models that don't turn a text into a vector.
+func checkPools(f *File) error {
+	switch p := Pooling(f.arch("pooling_type").Int()); {
+	case p == PoolingNone:
+		return bad("it doesn't say how to pool, so it neither embeds nor ranks")
+	case p < 0 || p > PoolingRank:
+		return bad("its pooling type is %d", p)
 	}
 	return nil
 }
