@@ -9,7 +9,8 @@
 // A request has known tokens (its prompt and what was generated so far) and
 // computed tokens (those in the KV cache). One rule covers all phases: the rows
 // of a step are known tokens that are not computed yet. One such row is a
-// decode, more are a prefill; a paused request has computed none and starts
+// decode, and so are a few that follow what was generated, where a grammar left
+// no choice; more are a prefill. A paused request has computed none and starts
 // over with all it knows.
 package batching
 
@@ -78,12 +79,20 @@ var (
 // request is what the policy knows of a request.
 type request struct {
 	id       ReqID
+	prompt   int // tokens
 	known    int // prompt and generated tokens
 	computed int // of these, in the KV cache
 }
 
-func (r *request) missing() int   { return r.known - r.computed }
-func (r *request) decoding() bool { return r.missing() == 1 }
+func (r *request) missing() int { return r.known - r.computed }
+
+// burst is how many rows of one request a decode has at most.
+const burst = 16
+
+// decoding tells whether the next rows of r belong to a step for decodes.
+func (r *request) decoding() bool {
+	return r.missing() == 1 || r.computed >= r.prompt && r.missing() <= burst
+}
 
 // Scheduler holds the requests. Only one goroutine touches it.
 type Scheduler struct {
@@ -116,7 +125,7 @@ func (s *Scheduler) Submit(id ReqID, prompt int) error {
 	if prompt > s.limits.Cells {
 		return ErrTooLong
 	}
-	s.waiting = append(s.waiting, &request{id: id, known: prompt})
+	s.waiting = append(s.waiting, &request{id: id, prompt: prompt, known: prompt})
 	return nil
 }
 
@@ -128,19 +137,24 @@ func (s *Scheduler) Cancel(id ReqID) {
 	s.running = slices.DeleteFunc(s.running, is)
 }
 
-// Commit records that plan was computed: each request with a Last row knows one
-// token more, but for those that ended, which are forgotten.
-func (s *Scheduler) Commit(plan Plan, ended []ReqID) {
+// Outcome is what came of a Last row.
+type Outcome struct {
+	ID     ReqID
+	Tokens int  // that the request knows from now on besides; 1, or more where they were forced
+	Ended  bool // it is forgotten
+}
+
+// Commit records that plan was computed, and what its Last rows gave.
+func (s *Scheduler) Commit(plan Plan, outcomes []Outcome) {
 	for _, rows := range plan {
-		r := s.find(rows.ID)
-		r.computed = rows.From + rows.N
-		if rows.Last {
-			r.known++
-		}
+		s.find(rows.ID).computed = rows.From + rows.N
 	}
 	s.decodeNext, s.most = s.promptStep, s.limits.Rows
-	for _, id := range ended {
-		s.Cancel(id)
+	for _, o := range outcomes {
+		s.find(o.ID).known += o.Tokens
+		if o.Ended {
+			s.Cancel(o.ID)
+		}
 	}
 }
 

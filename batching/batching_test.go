@@ -30,10 +30,11 @@ func (f *recorder) want(t *testing.T, lines ...string) {
 
 // world is a scheduler with a cache of so many cells, seen from a test.
 type world struct {
-	t     *testing.T
-	s     *Scheduler
-	fx    *recorder
-	cells int
+	t      *testing.T
+	s      *Scheduler
+	fx     *recorder
+	cells  int
+	forced map[ReqID]int // tokens that the next step gives besides one
 }
 
 func newWorld(t *testing.T, l Limits) *world {
@@ -65,7 +66,14 @@ func (w *world) room() Room {
 func (w *world) step(ended ...ReqID) string {
 	w.t.Helper()
 	plan := w.s.Next(w.room())
-	w.s.Commit(plan, ended)
+	var outcomes []Outcome
+	for _, r := range plan {
+		if r.Last {
+			outcomes = append(outcomes, Outcome{ID: r.ID, Tokens: 1 + w.forced[r.ID], Ended: slices.Contains(ended, r.ID)})
+		}
+	}
+	w.forced = nil
+	w.s.Commit(plan, outcomes)
 	if err := w.s.Check(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -132,6 +140,34 @@ func TestACachedPrefixIsNotComputedAgain(t *testing.T) {
 	w.fx.cached[1] = 7
 	w.submit(1, 9)
 	w.wantSteps("1:7+2!")
+}
+
+func TestForcedTokensAreDecodedTogether(t *testing.T) {
+	w := newWorld(t, Limits{Seqs: 4, Cells: 1000, Rows: 20, Chunk: 20, Queue: 8})
+	w.submit(1, 4)
+	w.submit(2, 4)
+	w.wantSteps("1:0+4! 2:0+4!")
+	w.forced = map[ReqID]int{1: 3}
+	w.wantSteps("1:4+1! 2:4+1!")
+	w.submit(3, 40)
+	w.wantSteps("3:0+20", "1:5+4! 2:5+1!")
+	w.forced = map[ReqID]int{3: 15}
+	w.wantSteps("3:20+20!")
+	w.forced = map[ReqID]int{1: 15}
+	w.wantSteps("1:9+1! 2:6+1! 3:40+16!") // more rows than one has don't leave another out
+	w.wantSteps("1:10+16! 2:7+1! 3:56+1!")
+	w.forced = map[ReqID]int{1: burst}
+	w.wantSteps("1:26+1! 2:8+1! 3:57+1!")
+	w.wantSteps("1:27+17!") // more than a decode may have goes the way of a prompt
+}
+
+func TestForcedTokensLeaveEachDecodeItsRow(t *testing.T) {
+	w := newWorld(t, Limits{Seqs: 4, Cells: 1000, Rows: 20, Chunk: 20, Queue: 8})
+	w.submit(1, 4)
+	w.submit(2, 4)
+	w.submit(3, 4)
+	w.forced = map[ReqID]int{1: 15, 2: 15}
+	w.wantSteps("1:0+4! 2:0+4! 3:0+4!", "1:4+16! 2:4+3 3:4+1!", "1:20+1! 2:7+13! 3:5+1!")
 }
 
 func TestNoMoreRunThanThereAreSequences(t *testing.T) {

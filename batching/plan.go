@@ -67,17 +67,18 @@ type draft struct {
 	plan Plan
 }
 
-// decodes plans one row for each running request that lacks just one.
+// decodes plans the rows of each running request that decodes: one at least,
+// more while the step has rows for those that follow.
 func (d *draft) decodes() {
-	for _, r := range slices.Clone(d.s.running) {
-		if r.decoding() && d.makeRoom(r) {
-			d.add(r, 1)
+	decoding := slices.DeleteFunc(slices.Clone(d.s.running), func(r *request) bool { return !r.decoding() })
+	for i, r := range decoding {
+		if d.makeRoom(r) {
+			d.add(r, max(1, d.s.most-d.plan.Len()-len(decoding[i+1:])))
 		}
 	}
 }
 
-// prompts plans up to budget rows for requests that lack more than one, then
-// starts waiting ones while rows and room last.
+// prompts plans up to budget rows for requests that don't decode yet, then starts waiting ones while rows and room last.
 func (d *draft) prompts(budget int) {
 	for _, r := range slices.Clone(d.s.running) {
 		if budget > 0 && !r.decoding() && d.makeRoom(r) {
@@ -102,7 +103,7 @@ func (d *draft) start() *request {
 
 // add plans the next rows of r, at most budget, and returns how many.
 func (d *draft) add(r *request, budget int) int {
-	n := min(r.beforeTail(d.s.limits.Tail), budget, d.room.Cells)
+	n := min(d.s.wanted(r), budget, d.room.Cells)
 	if n == 0 {
 		return 0
 	}
@@ -111,12 +112,14 @@ func (d *draft) add(r *request, budget int) int {
 	return n
 }
 
-// beforeTail returns how many missing tokens come before the last tail ones, or all when no more are missing.
-func (r *request) beforeTail(tail int) int {
-	if n := r.missing(); n <= tail {
+// wanted returns how many rows would do for r now: all that is missing, but for
+// the tail of a prompt, which gets a step apart.
+func (s *Scheduler) wanted(r *request) int {
+	n := r.missing()
+	if r.decoding() || n <= s.limits.Tail {
 		return n
 	}
-	return r.missing() - tail
+	return n - s.limits.Tail
 }
 
 // makeRoom pauses the latest started requests until a cell is free for r. It

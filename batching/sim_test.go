@@ -9,16 +9,17 @@ import (
 // sim drives a scheduler as an engine would, with random arrivals,
 // cancellations and backends that find no slot, and holds it to its promises.
 type sim struct {
-	t      *rapid.T
-	s      *Scheduler
-	limits Limits
-	next   ReqID
-	goals  map[ReqID]int // tokens that each live request is to have in the end
-	known  map[ReqID]int
-	held   map[ReqID]int // computed tokens, by request with a sequence
-	waited map[ReqID]int // steps since a decode last advanced
-	steps  int
-	done   int
+	t       *rapid.T
+	s       *Scheduler
+	limits  Limits
+	next    ReqID
+	goals   map[ReqID]int // tokens that each live request is to have in the end
+	known   map[ReqID]int
+	prompts map[ReqID]int
+	held    map[ReqID]int // computed tokens, by request with a sequence
+	waited  map[ReqID]int // steps since a decode last advanced
+	steps   int
+	done    int
 }
 
 func newSim(t *rapid.T) *sim {
@@ -31,7 +32,7 @@ func newSim(t *rapid.T) *sim {
 		Fuse:  rapid.Bool().Draw(t, "fuse"),
 	}
 	l.Chunk = rapid.IntRange(1, l.Rows).Draw(t, "chunk")
-	m := &sim{t: t, limits: l, goals: map[ReqID]int{}, known: map[ReqID]int{}, held: map[ReqID]int{}, waited: map[ReqID]int{}}
+	m := &sim{t: t, limits: l, goals: map[ReqID]int{}, known: map[ReqID]int{}, prompts: map[ReqID]int{}, held: map[ReqID]int{}, waited: map[ReqID]int{}}
 	s, err := New(l, m)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +74,7 @@ func (m *sim) submit(t *rapid.T) {
 	m.next++
 	prompt := rapid.IntRange(1, m.limits.Cells-1).Draw(t, "prompt")
 	if m.s.Submit(m.next, prompt) == nil {
-		m.known[m.next] = prompt
+		m.known[m.next], m.prompts[m.next] = prompt, prompt
 		m.goals[m.next] = rapid.IntRange(prompt+1, m.limits.Cells).Draw(t, "goal")
 	}
 }
@@ -87,6 +88,7 @@ func (m *sim) cancel(t *rapid.T) {
 func (m *sim) forget(id ReqID) {
 	delete(m.goals, id)
 	delete(m.known, id)
+	delete(m.prompts, id)
 	delete(m.held, id)
 	delete(m.waited, id)
 }
@@ -106,23 +108,32 @@ func (m *sim) step(t *rapid.T) {
 // compute plays the backend: rows advance, and who reaches its goal has ended.
 func (m *sim) compute(plan Plan) {
 	m.checkWaits(plan)
-	var ended []ReqID
+	var outcomes []Outcome
 	for _, r := range plan {
 		m.held[r.ID] += r.N
+		m.waited[r.ID] = 0
 		if r.Last {
-			m.known[r.ID]++
-			m.waited[r.ID] = 0
-		}
-		if m.known[r.ID] == m.goals[r.ID] {
-			ended = append(ended, r.ID)
+			outcomes = append(outcomes, m.outcome(r.ID))
 		}
 	}
-	m.s.Commit(plan, ended)
-	for _, id := range ended {
-		m.forget(id)
-		m.done++
+	m.s.Commit(plan, outcomes)
+	for _, o := range outcomes {
+		if o.Ended {
+			m.forget(o.ID)
+			m.done++
+		}
 	}
 	m.steps++
+}
+
+// outcome draws how many tokens a request gets to know: mostly one, at times many that were forced.
+func (m *sim) outcome(id ReqID) Outcome {
+	n := 1
+	if rapid.IntRange(0, 3).Draw(m.t, "forced") == 0 {
+		n = min(rapid.IntRange(1, 2*burst).Draw(m.t, "tokens"), m.goals[id]-m.known[id])
+	}
+	m.known[id] += n
+	return Outcome{ID: id, Tokens: n, Ended: m.known[id] == m.goals[id]}
 }
 
 // checkPlan states what holds of every step.
@@ -152,7 +163,9 @@ func (m *sim) checkWaits(plan Plan) {
 		planned[r.ID] = true
 	}
 	for id, computed := range m.held {
-		if m.known[id]-computed != 1 || planned[id] {
+		missing := m.known[id] - computed
+		decodes := missing == 1 || missing <= burst && computed >= m.prompts[id]
+		if !decodes || planned[id] {
 			continue
 		}
 		m.waited[id]++

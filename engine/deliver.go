@@ -38,23 +38,24 @@ func (q *sequence) appendRows(rows []Row, r batching.Rows) []Row {
 type output struct {
 	q      *sequence
 	logits []float32
+	known  int // tokens before
 	ended  bool
 }
 
-// deliver samples the plan's last rows side by side and returns who ended.
-func (e *Engine) deliver(plan batching.Plan) []batching.ReqID {
+// deliver samples the plan's last rows side by side and returns what came of them.
+func (e *Engine) deliver(plan batching.Plan) []batching.Outcome {
 	outputs := e.outputs(plan)
 	e.sideBySide(outputs, func(o *output) {
 		o.ended = o.q.next(o.logits, e.vocab, e.cfg.Context)
 	})
-	var ended []batching.ReqID
-	for _, o := range outputs {
+	outcomes := make([]batching.Outcome, len(outputs))
+	for i, o := range outputs {
+		outcomes[i] = batching.Outcome{ID: o.q.id, Tokens: len(o.q.tokens) - o.known, Ended: o.ended}
 		if o.ended {
-			ended = append(ended, o.q.id)
 			e.release(o.q, true)
 		}
 	}
-	return ended
+	return outcomes
 }
 
 // outputs asks the backend, which only the loop may do, for the logits of each last row.
@@ -64,7 +65,8 @@ func (e *Engine) outputs(plan batching.Plan) []output {
 	for _, r := range plan {
 		row += r.N
 		if r.Last {
-			out = append(out, output{q: e.live[r.ID], logits: e.backend.Logits(row - 1)})
+			q := e.live[r.ID]
+			out = append(out, output{q: q, logits: e.backend.Logits(row - 1), known: len(q.tokens)})
 		}
 	}
 	return out

@@ -68,6 +68,7 @@ func (e *Engine) evict(cells int) bool {
 // release forgets a live request; keep leaves its computed tokens as an idle prefix.
 func (e *Engine) release(q *sequence, keep bool) {
 	delete(e.live, q.id)
+	q.unmatch()
 	if !q.held {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moltbot/moltbot/engine/constrain"
 	"github.com/moltbot/moltbot/engine/sample"
 	"github.com/moltbot/moltbot/kvcache"
 )
@@ -22,6 +23,9 @@ type Request struct {
 	IgnoreEOS   bool    // go on after an end-of-generation token
 	Visible     []Token // control tokens whose text is part of the answer
 	NoCache     bool    // don't reuse a kept prefix
+	// Constraint is what the text must follow; nil: nothing. Where it leaves no
+	// choice, tokens are taken unasked, but for requests with Logprobs.
+	Constraint constrain.Constraint
 }
 
 // Finish is why a generation ended, in OpenAI's words.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/engine/constrain"
 	"github.com/moltbot/moltbot/engine/sample"
 	"github.com/moltbot/moltbot/engine/text"
 )
@@ -18,6 +19,10 @@ type sequence struct {
 	sampler *sample.Sampler
 	text    *text.Assembler
 	piece   []byte // scratch
+
+	matcher constrain.Matcher // nil: nothing constrains the text
+	mask    []uint32          // scratch: a bit for each token
+	forced  []Token           // scratch
 
 	seq      SeqID
 	held     bool // seq is ours
@@ -40,10 +45,11 @@ func newSequence(id batching.ReqID, s *Stream, v Vocab) *sequence {
 
 func (q *sequence) generated() int { return len(q.tokens) - len(q.stream.request.Prompt) }
 
-// next takes the token that follows the computed rows and pushes what it adds
-// to the text. It returns true when the generation has ended.
-func (q *sequence) next(logits []float32, v Vocab, limit int) bool {
-	token, err := q.sampler.Sample(logits)
+// next takes the token that follows the computed rows, and those that a
+// constraint forces behind it, and pushes what they add to the text. It returns
+// true when the generation has ended.
+func (q *sequence) next(logits []float32, v Vocab, limit int) (ended bool) {
+	token, own, err := q.choose(logits)
 	if err != nil {
 		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
 		return true
@@ -51,13 +57,22 @@ func (q *sequence) next(logits []float32, v Vocab, limit int) bool {
 	if q.generated() == 0 {
 		q.first = time.Now()
 	}
-	r := &q.stream.request
-	q.tokens = append(q.tokens, token)
-	if v.IsEOG(token) && !r.IgnoreEOS {
+	if v.IsEOG(token) && (q.matcher != nil || !q.stream.request.IgnoreEOS) {
+		q.tokens = append(q.tokens, token)
 		q.finish(FinishStop, Chunk{Tokens: 1})
 		return true
 	}
-	return q.add(token, q.chunk(token, logits, v), limit)
+	return q.take(token, own, v, limit) || q.takeForced(v, limit)
+}
+
+// take appends a token; own is the row it was chosen by, for its log-probability.
+func (q *sequence) take(token Token, own []float32, v Vocab, limit int) (ended bool) {
+	if err := q.match(token); err != nil {
+		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
+		return true
+	}
+	q.tokens = append(q.tokens, token)
+	return q.add(token, q.chunk(token, own, v), limit)
 }
 
 // add pushes a token's text; at a stop string or the limit it ends the stream.
@@ -66,7 +81,7 @@ func (q *sequence) add(token Token, c Chunk, limit int) bool {
 	var stopped bool
 	c.Text, stopped = q.text.Push(q.piece)
 	switch {
-	case stopped:
+	case stopped, q.matched():
 		q.finish(FinishStop, c)
 	case q.generated() == q.stream.request.MaxTokens || len(q.tokens) >= limit:
 		c.Text += q.text.Close()

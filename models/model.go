@@ -7,6 +7,7 @@ import (
 
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/chat"
+	"github.com/moltbot/moltbot/engine/constrain"
 )
 
 // Info describes a model on the wire.
@@ -23,6 +24,7 @@ type Model interface {
 	Info() Info
 	Vocab() engine.Vocab
 	Template() chat.Template
+	Grammars() constrain.Compiler
 	SubmitAll(context.Context, []engine.Request) ([]*engine.Stream, error) // all or none, in their order
 }
 

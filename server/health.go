@@ -33,6 +33,13 @@ func (s *Server) health(c echo.Context) error {
 			body.add(l.Load())
 		}
 	}
+	if s.opt.Embedders != nil {
+		for _, m := range s.opt.Embedders.ListEmbedders() {
+			if l, ok := m.(models.Loader); ok {
+				body.add(l.Load())
+			}
+		}
+	}
 	return c.JSON(http.StatusOK, body)
 }
 

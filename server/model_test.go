@@ -9,6 +9,8 @@ import (
 
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/chat"
+	"github.com/moltbot/moltbot/engine/constrain"
+	"github.com/moltbot/moltbot/engine/enginetest"
 	"github.com/moltbot/moltbot/kvcache"
 	"github.com/moltbot/moltbot/models"
 )
@@ -19,6 +21,7 @@ type altered struct {
 	id       string
 	submit   func(engine.Request) // called before each Submit
 	template chat.Template
+	grammars enginetest.Grammars
 }
 
 func (m *altered) Get(id string) (models.Model, bool) { return m, id == m.Info().ID }
@@ -37,6 +40,13 @@ func (m *altered) Template() chat.Template {
 		return m.template
 	}
 	return m.Model.Template()
+}
+
+func (m *altered) Grammars() constrain.Compiler {
+	if m.grammars != nil {
+		return m.grammars
+	}
+	return m.Model.Grammars()
 }
 
 func (m *altered) SubmitAll(ctx context.Context, reqs []engine.Request) ([]*engine.Stream, error) {

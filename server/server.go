@@ -25,8 +25,9 @@ import (
 // Options says how to serve. A time or size of 0 means no limit, but for WriteTimeout.
 type Options struct {
 	Catalogue models.Catalogue
-	Ready     func() error // why no traffic is wanted now; nil: always ready
-	Version   string       // of the program
+	Embedders models.Embedders // nil: none
+	Ready     func() error     // why no traffic is wanted now; nil: always ready
+	Version   string           // of the program
 	Log       zerolog.Logger
 	// LogPrompts writes prompts and answers to the log, at level debug.
 	LogPrompts bool
@@ -86,6 +87,7 @@ func (s *Server) routes() http.Handler {
 	e.HEAD("/ready", s.ready)
 	api := openai.New(openai.Options{
 		Catalogue:  s.opt.Catalogue,
+		Embedders:  s.opt.Embedders,
 		Version:    s.opt.Version,
 		KeepAlive:  s.opt.KeepAlive,
 		LogPrompts: s.opt.LogPrompts,

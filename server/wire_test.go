@@ -172,7 +172,7 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/", 404, ""},
-		{"POST", "/v1/embeddings", 404, ""},
+		{"POST", "/v1/images/generations", 404, ""},
 		{"GET", "/v1", 404, ""},
 		{"GET", "/v1/chat/completions/x", 404, ""},
 		{"GET", "/v1/chat/completions", 405, "POST"},

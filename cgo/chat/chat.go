@@ -46,6 +46,7 @@ type info struct {
 	Source           string `json:"source"`
 	Explicit         bool   `json:"explicit"`
 	SupportsThinking bool   `json:"supports_thinking"`
+	SupportsCalls    bool   `json:"supports_tool_calls"`
 }
 
 // New parses the model's own template, or override when it isn't empty; a model
@@ -98,6 +99,10 @@ func (t *Templates) Explicit() bool { return t.info.Explicit }
 // SupportsThinking tells whether the template knows reasoning that can be
 // turned on and off (common_chat_templates_support_enable_thinking).
 func (t *Templates) SupportsThinking() bool { return t.info.SupportsThinking }
+
+// SupportsCalls tells whether the template can tell tool calls
+// (common_chat_templates_get_caps).
+func (t *Templates) SupportsCalls() bool { return t.info.SupportsCalls }
 
 // Close waits for renderings under way and frees the C memory. A second call
 // does nothing. What was Rendered stays valid.

@@ -152,6 +152,7 @@ char * mb_templates_info(const mb_templates * t, char ** err) {
             {"source", common_chat_templates_source(t->tmpls.get())},
             {"explicit", common_chat_templates_was_explicit(t->tmpls.get())},
             {"supports_thinking", t->supports_thinking},
+            {"supports_tool_calls", common_chat_templates_get_caps(t->tmpls.get()).at("supports_tool_calls")},
         }.dump_safe());
     });
 }

@@ -19,7 +19,7 @@ typedef struct mb_syntax    mb_syntax;    // how the answer to one prompt is wri
 mb_templates * mb_templates_new(const struct llama_model * model, const char * src, size_t n_src, char ** err);
 void           mb_templates_free(mb_templates * t);
 
-// mb_templates_info answers {"source", "explicit", "supports_thinking"} as JSON.
+// mb_templates_info answers {"source", "explicit", "supports_thinking", "supports_tool_calls"} as JSON.
 char * mb_templates_info(const mb_templates * t, char ** err);
 
 // mb_render takes a request as JSON and answers the prompt with all that belongs to it as JSON.

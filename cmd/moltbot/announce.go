@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"github.com/moltbot/moltbot/engine/embed"
+	"github.com/moltbot/moltbot/models"
 )
 
 // announce tells on stdout where the model answers, with one command that works.
@@ -14,8 +17,19 @@ func (s *service) announce(address net.Addr) {
 	fmt.Fprintf(s.out, "\nServing %s, %d tokens of context.\n\n", m.Info().ID, m.Info().ContextLength)
 	fmt.Fprintf(s.out, "  address   %s\n", base)
 	fmt.Fprintf(s.out, "  OpenAI    %s/v1\n", base)
+	for _, e := range s.shelf.ListEmbedders() {
+		fmt.Fprintf(s.out, "  %-10s%s, %d tokens\n", task(e), e.Info().ID, e.Info().ContextLength)
+	}
 	fmt.Fprintf(s.out, "  try       %s\n\n", s.tryIt(base+"/v1"))
 	s.log.Info().Str("address", address.String()).Str("model", m.Info().ID).Msg("ready")
+}
+
+// task says in a word what an embedder is there for.
+func task(e models.Embedder) string {
+	if e.Pooling() == embed.Rank {
+		return "reranks"
+	}
+	return "embeds"
 }
 
 // tryIt is a curl line that suits the model: a base model goes on with a text.

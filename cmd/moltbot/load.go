@@ -17,11 +17,17 @@ import (
 // program without cgo has one that says so.
 type opener func(ctx context.Context, p plan, log zerolog.Logger) (served, error)
 
-// load puts the model on the shelf: find or fetch the file, check it, compare
-// it with the memory, try it apart, open it.
+// load puts the models on the shelf, first those that embed and rank: find or
+// fetch the file, check it, compare it with the memory, try it apart, open it.
 func (s *service) load(ctx context.Context) error {
+	if err := s.loadEncoders(ctx); err != nil {
+		return err
+	}
 	p, err := prepare(ctx, s.cfg, s.out)
 	if err != nil {
+		return err
+	}
+	if err := s.shelf.free(p.info.ID); err != nil {
 		return err
 	}
 	s.log.Info().Str("model", p.info.ID).Str("file", p.path).

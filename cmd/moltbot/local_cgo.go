@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/embed"
 	"github.com/moltbot/moltbot/engine/llama"
 	"github.com/moltbot/moltbot/models"
 )
@@ -44,5 +45,20 @@ func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) 
 		m.Template.Close()
 		return nil, err
 	}
-	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template), template: m.Template}, nil
+	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template, m.Grammars), template: m.Template}, nil
+}
+
+// openLocalEncoder loads the planned encoder and starts an embedder over it.
+func openLocalEncoder(ctx context.Context, p encoderPlan, log zerolog.Logger) (servedEmbedder, error) {
+	m, err := llama.OpenEmbedding(ctx, llama.EmbeddingOptions{
+		Path: p.path, Context: p.cfg.Ctx, Threads: p.model.Threads, GPULayers: p.model.GPULayers, MMap: p.model.MMap,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := models.NewLocalEmbedder(p.info, embed.New(m.Backend, embed.Config{Queue: p.model.Queue, Log: log}), m.Vocab)
+	if p.role.ranks {
+		return models.NewLocalReranker(l, m.Pair, m.Probability), nil
+	}
+	return l, nil
 }

@@ -20,12 +20,14 @@ type process struct {
 	in       io.Reader
 	out, err io.Writer
 	env      []string // "NAME=value"
-	open     opener
-	exe      string // of this program, to run a probe with
+	exe      string   // of this program, to run a probe with
+
+	open        opener
+	openEncoder encoderOpener
 }
 
 func main() {
-	p := process{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ(), open: openLocal}
+	p := process{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ(), open: openLocal, openEncoder: openLocalEncoder}
 	exe, err := os.Executable()
 	if err != nil {
 		os.Exit(report(p.err, nil, err))

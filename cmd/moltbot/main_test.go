@@ -94,6 +94,7 @@ func TestFlagsOfTheCommandLineReachTheConfiguration(t *testing.T) {
 	values := map[string]string{
 		"listen": "127.0.0.1:0", "data": "/srv/bot", "model": "my.gguf", "alias": "mine", "ctx": "4096",
 		"parallel": "2", "threads": "3", "api-key-file": "/srv/keys", "log-level": "debug",
+		"embedding-model": "embeds.gguf", "rerank-model": "ranks.gguf",
 	}
 	for _, s := range settings {
 		line = append(line, "--"+s.flag, values[s.flag])

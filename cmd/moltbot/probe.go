@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -20,13 +21,16 @@ import (
 // its own: a file that passes every check and still crashes C ends that one.
 func newProbe(p process) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:    "probe",
+		Use:    "probe [ROLE]",
 		Hidden: true,
-		Args:   args(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:   cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, words []string) error {
 			cfg, err := loadConfig(cmd, p)
 			if err != nil {
 				return err
+			}
+			if len(words) > 0 {
+				return probeEncoder(cmd.Context(), p, cfg.Config, words[0])
 			}
 			prepared, err := prepare(cmd.Context(), cfg.Config, p.err)
 			if err != nil {
@@ -52,14 +56,20 @@ func givenFlags(cmd *cobra.Command) (line []string) {
 
 // probe tries the model in a process of its own, once for each file and way of opening it.
 func (s *service) probe(ctx context.Context, p plan) error {
-	seen := filepath.Join(string(s.cfg.DataDir), "probed", p.key())
+	return s.tryApart(ctx, p.key(), p.path, mendFile(string(s.cfg.Model.PathOrName)))
+}
+
+// tryApart does it for a model of any role; key stands for the file and the way
+// of opening it, mend says what to do about a file that crashes.
+func (s *service) tryApart(ctx context.Context, key, path, mend string, role ...string) error {
+	seen := filepath.Join(string(s.cfg.DataDir), "probed", key)
 	if _, err := os.Stat(seen); err == nil {
 		return nil
 	}
-	err := models.Probe(ctx, s.exe, append([]string{"probe"}, s.flags...))
+	err := models.Probe(ctx, s.exe, slices.Concat([]string{"probe"}, s.flags, role))
 	switch {
 	case errors.Is(err, models.ErrCrashed):
-		return fmt.Errorf("%s: %w; %s", p.path, err, mendFile(string(s.cfg.Model.PathOrName)))
+		return fmt.Errorf("%s: %w; %s", path, err, mend)
 	case err != nil && ctx.Err() == nil:
 		return errors.New(strings.TrimPrefix(err.Error(), "moltbot: ")) // the child's own last line
 	case err != nil:

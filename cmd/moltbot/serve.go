@@ -76,6 +76,7 @@ func newService(p process, cfg config.Config) (*service, error) {
 	s := &service{process: p, cfg: cfg, log: log, keys: len(keys.keys) > 0}
 	s.http = server.New(server.Options{
 		Catalogue:         &s.shelf,
+		Embedders:         &s.shelf,
 		Ready:             s.shelf.ready,
 		Version:           version,
 		Log:               log,

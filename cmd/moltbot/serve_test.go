@@ -74,7 +74,7 @@ func openToy(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
 	if err != nil {
 		return nil, err
 	}
-	return toy{models.NewLocal(p.info, e, enginetest.Vocab{}, enginetest.Template{})}, nil
+	return toy{models.NewLocal(p.info, e, enginetest.Vocab{}, enginetest.Template{}, new(enginetest.Rig).Grammars())}, nil
 }
 
 // child is a moltbot in a process of its own.

@@ -21,6 +21,8 @@ var settings = []setting{
 	{"ctx", "model.ctx", "N", "tokens of one request, prompt and answer together"},
 	{"parallel", "model.parallel", "N", "requests computed at the same time"},
 	{"threads", "model.threads", "N", "CPU threads"},
+	{"embedding-model", "embedding.model", "PATH_OR_NAME", "a GGUF file that embeds texts, for /v1/embeddings"},
+	{"rerank-model", "rerank.model", "PATH_OR_NAME", "a GGUF file that ranks documents, for /v1/rerank"},
 	{"api-key-file", "server.api_key_file", "FILE", "file with one API key per line; turns keys on"},
 	{"log-level", "log.level", "LEVEL", "debug, info, warn or error"},
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/moltbot/moltbot/models"
@@ -15,16 +16,32 @@ type served interface {
 	Close(ctx context.Context)
 }
 
-// shelf is the catalogue of the service: empty until the model is loaded.
+// shelf is the catalogue of the service: empty until the models are loaded, the
+// one that writes text last.
 type shelf struct {
-	mu    sync.Mutex
-	model served
+	mu        sync.Mutex
+	model     served
+	embedders []servedEmbedder
 }
 
 func (s *shelf) put(m served) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.model = m
+}
+
+func (s *shelf) putEmbedder(m servedEmbedder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.embedders = append(s.embedders, m)
+}
+
+// free tells whether no model has that name on the wire.
+func (s *shelf) free(id string) error {
+	if _, taken := s.GetEmbedder(id); taken {
+		return fmt.Errorf("two models would be named %q on the wire; give one another name with model.alias, embedding.alias or rerank.alias", id)
+	}
+	return nil
 }
 
 func (s *shelf) get() served {
@@ -55,9 +72,34 @@ func (s *shelf) List() []models.Model {
 	return nil
 }
 
-// close ends the model, if there is one.
+// GetEmbedder implements models.Embedders.
+func (s *shelf) GetEmbedder(id string) (models.Embedder, bool) {
+	for _, m := range s.ListEmbedders() {
+		if m.Info().ID == id {
+			return m, true
+		}
+	}
+	return nil, false
+}
+
+// ListEmbedders implements models.Embedders.
+func (s *shelf) ListEmbedders() (all []models.Embedder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.embedders {
+		all = append(all, m)
+	}
+	return all
+}
+
+// close ends the models that there are.
 func (s *shelf) close(ctx context.Context) {
 	if m := s.get(); m != nil {
+		m.Close(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.embedders {
 		m.Close(ctx)
 	}
 }

@@ -110,7 +110,8 @@ def check_that_errors_are_the_right_exceptions():
     wants(openai.BadRequestError, "context_length_exceeded", chat(messages=[user("word " * 5000)], stream=True))
     e = wants(openai.BadRequestError, "decimal_above_max_value", chat(temperature=3))
     assert e.param == "temperature" and e.type == "invalid_request_error", repr(e)
-    wants(openai.NotFoundError, "unknown_url", lambda: client.embeddings.create(model=MODEL, input="x"))
+    wants(openai.NotFoundError, "unknown_url", lambda: client.moderations.create(input="x"))
+    wants(openai.BadRequestError, "model_not_supported", lambda: client.embeddings.create(model=MODEL, input="x"))
 
 
 for name, check in list(globals().items()):

@@ -19,9 +19,19 @@ func (Plain) Push(text string) (Delta, error) { return Delta{Content: text}, nil
 // Close implements Parser.
 func (Plain) Close() (Delta, error) { return Delta{}, nil }
 
+// skip returns a Parser of answers that are content behind a known text.
+func skip(lead string) Parser {
+	return NewParser(func(text string, _ bool) (Parts, error) {
+		if rest, ok := strings.CutPrefix(text, lead); ok {
+			return Parts{Content: rest}, nil
+		}
+		return Parts{}, nil
+	})
+}
+
 // ParseFunc cuts an answer into its parts. partial: text is what there is so
 // far, and more may follow.
-type ParseFunc func(text string, partial bool) (Delta, error)
+type ParseFunc func(text string, partial bool) (Parts, error)
 
 // NewParser returns a Parser over a function that knows whole texts only. What
 // it said is never taken back. White space waits until something follows it,
@@ -41,7 +51,7 @@ type reparser struct {
 	parse ParseFunc
 	text  strings.Builder
 	seen  int   // bytes of text at the last parse
-	told  Delta // the sum of what was returned
+	told  Parts // the sum of what was returned
 }
 
 // Push implements Parser. A refused text is held back: more of it may mend it.
@@ -55,7 +65,8 @@ func (p *reparser) Push(text string) (Delta, error) {
 	if err != nil {
 		return Delta{}, nil
 	}
-	d, err := p.tell(Delta{Content: settled(now.Content), Reasoning: settled(now.Reasoning)})
+	now.Content, now.Reasoning = settled(now.Content), settled(now.Reasoning)
+	d, err := p.tell(now)
 	if err != nil {
 		return Delta{}, nil
 	}
@@ -68,22 +79,58 @@ func (p *reparser) Close() (Delta, error) {
 	switch {
 	case err == nil:
 		return p.tell(now)
-	case p.told == Delta{}:
+	case p.told.empty():
 		return Delta{Content: p.text.String()}, nil
 	}
 	return Delta{}, fmt.Errorf("%w: %w", ErrSyntax, err)
 }
 
 // tell returns what now holds beyond what was told. A shorter now tells nothing.
-func (p *reparser) tell(now Delta) (Delta, error) {
+func (p *reparser) tell(now Parts) (Delta, error) {
 	content, ok1 := beyond(p.told.Content, now.Content)
 	reasoning, ok2 := beyond(p.told.Reasoning, now.Reasoning)
-	if !ok1 || !ok2 {
+	calls, ok3 := callsBeyond(p.told.Calls, now.Calls)
+	if !ok1 || !ok2 || !ok3 {
 		return Delta{}, fmt.Errorf("%w: it now reads otherwise than before", ErrSyntax)
 	}
 	p.told.Content += content
 	p.told.Reasoning += reasoning
-	return Delta{Content: content, Reasoning: reasoning}, nil
+	p.told.add(calls)
+	return Delta{Content: content, Reasoning: reasoning, Calls: calls}, nil
+}
+
+func (p Parts) empty() bool { return p.Content == "" && p.Reasoning == "" && len(p.Calls) == 0 }
+
+// add joins pieces to the calls that they belong to.
+func (p *Parts) add(calls []CallDelta) {
+	for _, c := range calls {
+		if c.Index == len(p.Calls) {
+			p.Calls = append(p.Calls, ToolCall{ID: c.ID, Name: c.Name})
+		}
+		p.Calls[c.Index].Arguments += c.Arguments
+	}
+}
+
+// callsBeyond returns the pieces that lead from the calls told to those that are
+// now; false when they differ. A call without a name is not known yet.
+func callsBeyond(told, now []ToolCall) (pieces []CallDelta, ok bool) {
+	for i, c := range now {
+		if c.Name == "" {
+			return pieces, i >= len(told)
+		}
+		if i >= len(told) {
+			pieces = append(pieces, CallDelta{Index: i, ID: c.ID, Name: c.Name, Arguments: c.Arguments})
+			continue
+		}
+		more, ok := beyond(told[i].Arguments, c.Arguments)
+		if !ok || told[i].Name != c.Name {
+			return nil, false
+		}
+		if more != "" {
+			pieces = append(pieces, CallDelta{Index: i, Arguments: more})
+		}
+	}
+	return pieces, true
 }
 
 // beyond returns what follows told in now; false when they differ.

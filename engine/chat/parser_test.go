@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -17,19 +18,19 @@ const (
 
 // tagged is a plain parser of "<think>reasoning</think>content". It shows too
 // much of an unfinished text: the white space that a closing tag swallows.
-func tagged(text string, partial bool) (chat.Delta, error) {
+func tagged(text string, partial bool) (chat.Parts, error) {
 	if partial {
 		text = withoutHalfTag(text)
 	}
 	inside, ok := strings.CutPrefix(text, open)
 	if !ok {
-		return chat.Delta{Content: text}, nil
+		return chat.Parts{Content: text}, nil
 	}
 	reasoning, content, closed := strings.Cut(inside, shut)
 	if closed {
 		reasoning = strings.TrimRight(reasoning, " \n")
 	}
-	return chat.Delta{Reasoning: reasoning, Content: content}, nil
+	return chat.Parts{Reasoning: reasoning, Content: content}, nil
 }
 
 // withoutHalfTag drops what may become a tag.
@@ -46,14 +47,22 @@ func withoutHalfTag(text string) string {
 }
 
 // run pushes the pieces and returns the sum of what came out.
-func run(t interface{ Fatalf(string, ...any) }, p chat.Parser, pieces ...string) chat.Delta {
-	var sum chat.Delta
+func run(t interface{ Fatalf(string, ...any) }, p chat.Parser, pieces ...string) chat.Parts {
+	var sum chat.Parts
 	add := func(d chat.Delta, err error) {
 		if err != nil {
 			t.Fatalf("%q: %v", pieces, err)
 		}
 		sum.Content += d.Content
 		sum.Reasoning += d.Reasoning
+		for _, c := range d.Calls {
+			if c.Index == len(sum.Calls) {
+				sum.Calls = append(sum.Calls, chat.ToolCall{ID: c.ID, Name: c.Name})
+			} else if c.Name != "" || c.ID != "" {
+				t.Fatalf("%q: the name of call %d comes twice", pieces, c.Index)
+			}
+			sum.Calls[c.Index].Arguments += c.Arguments
+		}
 	}
 	for _, s := range pieces {
 		add(p.Push(s))
@@ -66,18 +75,18 @@ func TestParserSeparates(t *testing.T) {
 	for _, c := range []struct {
 		rule   string
 		pieces []string
-		want   chat.Delta
+		want   chat.Parts
 	}{
-		{"an answer without tags is content", []string{"Hel", "lo"}, chat.Delta{Content: "Hello"}},
-		{"a tag across pieces never shows", []string{"<th", "ink>why", "</", "think>so"}, chat.Delta{Reasoning: "why", Content: "so"}},
-		{"an unfinished reasoning is reasoning", []string{"<think>", "why"}, chat.Delta{Reasoning: "why"}},
-		{"half a tag at the end is text", []string{"a </th"}, chat.Delta{Content: "a </th"}},
-		{"white space that a tag swallows never shows", []string{"<think>why", " \n", "</think>so"}, chat.Delta{Reasoning: "why", Content: "so"}},
-		{"white space at the end is kept", []string{"so", "\n"}, chat.Delta{Content: "so\n"}},
-		{"no text is an empty answer", nil, chat.Delta{}},
+		{"an answer without tags is content", []string{"Hel", "lo"}, chat.Parts{Content: "Hello"}},
+		{"a tag across pieces never shows", []string{"<th", "ink>why", "</", "think>so"}, chat.Parts{Reasoning: "why", Content: "so"}},
+		{"an unfinished reasoning is reasoning", []string{"<think>", "why"}, chat.Parts{Reasoning: "why"}},
+		{"half a tag at the end is text", []string{"a </th"}, chat.Parts{Content: "a </th"}},
+		{"white space that a tag swallows never shows", []string{"<think>why", " \n", "</think>so"}, chat.Parts{Reasoning: "why", Content: "so"}},
+		{"white space at the end is kept", []string{"so", "\n"}, chat.Parts{Content: "so\n"}},
+		{"no text is an empty answer", nil, chat.Parts{}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			if got := run(t, chat.NewParser(tagged), c.pieces...); got != c.want {
+			if got := run(t, chat.NewParser(tagged), c.pieces...); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
@@ -85,7 +94,7 @@ func TestParserSeparates(t *testing.T) {
 }
 
 func TestPlainPassesTextThrough(t *testing.T) {
-	if got := run(t, chat.Plain{}, "<think>", " a\n"); got != (chat.Delta{Content: "<think> a\n"}) {
+	if got := run(t, chat.Plain{}, "<think>", " a\n"); !reflect.DeepEqual(got, chat.Parts{Content: "<think> a\n"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -95,7 +104,7 @@ func TestTheCutDoesNotMatter(t *testing.T) { rapid.Check(t, theCutDoesNotMatter)
 func theCutDoesNotMatter(t *rapid.T) {
 	text := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{open, shut, "a", " ", "\n", "<", "/th", "é"}), 0, 40).Draw(t, "text"), "")
 	want, _ := tagged(text, false)
-	if got := run(t, chat.NewParser(tagged), cut(t, text)...); got != want {
+	if got := run(t, chat.NewParser(tagged), cut(t, text)...); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}
 }
@@ -122,7 +131,7 @@ func FuzzParser(f *testing.F) {
 			n := min(step, len(rest))
 			pieces, rest = append(pieces, rest[:n]), rest[n:]
 		}
-		if got := run(t, chat.NewParser(tagged), pieces...); got != want {
+		if got := run(t, chat.NewParser(tagged), pieces...); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
@@ -131,8 +140,8 @@ func FuzzParser(f *testing.F) {
 var errRefused = errors.New("refused")
 
 func TestAnAnswerInNoSyntaxIsContent(t *testing.T) {
-	refuse := func(string, bool) (chat.Delta, error) { return chat.Delta{}, errRefused }
-	if got := run(t, chat.NewParser(refuse), "any ", "text"); got != (chat.Delta{Content: "any text"}) {
+	refuse := func(string, bool) (chat.Parts, error) { return chat.Parts{}, errRefused }
+	if got := run(t, chat.NewParser(refuse), "any ", "text"); !reflect.DeepEqual(got, chat.Parts{Content: "any text"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -142,17 +151,17 @@ func TestAnAnswerThatLeavesItsSyntaxFails(t *testing.T) {
 		rule  string
 		parse chat.ParseFunc
 	}{
-		{"when the parser refuses the end", func(text string, partial bool) (chat.Delta, error) {
+		{"when the parser refuses the end", func(text string, partial bool) (chat.Parts, error) {
 			if !partial {
-				return chat.Delta{}, errRefused
+				return chat.Parts{}, errRefused
 			}
-			return chat.Delta{Content: text}, nil
+			return chat.Parts{Content: text}, nil
 		}},
-		{"when the parser changes its mind", func(text string, partial bool) (chat.Delta, error) {
+		{"when the parser changes its mind", func(text string, partial bool) (chat.Parts, error) {
 			if !partial {
-				return chat.Delta{Content: "other"}, nil
+				return chat.Parts{Content: "other"}, nil
 			}
-			return chat.Delta{Content: text}, nil
+			return chat.Parts{Content: text}, nil
 		}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -160,7 +169,7 @@ func TestAnAnswerThatLeavesItsSyntaxFails(t *testing.T) {
 			if d, err := p.Push("said"); err != nil || d.Content != "said" {
 				t.Fatalf("Push: %+v, %v", d, err)
 			}
-			if d, err := p.Close(); !errors.Is(err, chat.ErrSyntax) || d != (chat.Delta{}) {
+			if d, err := p.Close(); !errors.Is(err, chat.ErrSyntax) || !d.Empty() {
 				t.Errorf("Close: %+v, %v", d, err)
 			}
 		})
@@ -168,13 +177,13 @@ func TestAnAnswerThatLeavesItsSyntaxFails(t *testing.T) {
 }
 
 func TestARefusalInTheMiddleIsHeldBack(t *testing.T) {
-	p := chat.NewParser(func(text string, partial bool) (chat.Delta, error) {
+	p := chat.NewParser(func(text string, partial bool) (chat.Parts, error) {
 		if partial && strings.Count(text, "(") != strings.Count(text, ")") {
-			return chat.Delta{}, errRefused
+			return chat.Parts{}, errRefused
 		}
-		return chat.Delta{Content: text}, nil
+		return chat.Parts{Content: text}, nil
 	})
-	if got := run(t, p, "a(", "b", ")c"); got != (chat.Delta{Content: "a(b)c"}) {
+	if got := run(t, p, "a(", "b", ")c"); !reflect.DeepEqual(got, chat.Parts{Content: "a(b)c"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -182,7 +191,7 @@ func TestARefusalInTheMiddleIsHeldBack(t *testing.T) {
 func TestParsingALongAnswerStaysLinear(t *testing.T) {
 	const n = 1 << 17
 	parsed := 0
-	p := chat.NewParser(func(text string, partial bool) (chat.Delta, error) {
+	p := chat.NewParser(func(text string, partial bool) (chat.Parts, error) {
 		parsed += len(text)
 		return tagged(text, partial)
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/chat"
+	"github.com/moltbot/moltbot/engine/constrain"
 	"github.com/moltbot/moltbot/models"
 )
 
@@ -71,7 +72,14 @@ func (r *Rig) Info() models.Info {
 func (r *Rig) Vocab() engine.Vocab { return Vocab{} }
 
 // Template implements models.Model.
-func (r *Rig) Template() chat.Template { return Template{} }
+func (r *Rig) Template() chat.Template { return chat.Generic{Template: Template{}} }
+
+// Grammars implements models.Model; the toy can't follow any.
+func (r *Rig) Grammars() constrain.Compiler {
+	return Grammars(func(constrain.Grammar) (constrain.Constraint, error) {
+		return nil, &constrain.RefusedError{Reason: "the toy knows no grammars"}
+	})
+}
 
 // Get implements models.Catalogue.
 func (r *Rig) Get(id string) (models.Model, bool) { return r, id == "toy" }

@@ -14,6 +14,7 @@ import (
 
 	cllama "github.com/moltbot/moltbot/cgo/llama"
 	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/guidance"
 )
 
 // backend implements engine.Backend.
@@ -27,6 +28,8 @@ type backend struct {
 	window engine.Pos
 	// states: the memory can't be cut (recurrent layers), only continued or forgotten.
 	states bool
+	// grammars are made from the model's vocabulary, so they are closed before it.
+	grammars *guidance.Compiler
 }
 
 // tail is where llama-server cuts the prompt of a model whose memory can't be
@@ -78,6 +81,7 @@ func (b *backend) Abort() { b.ctx.Abort() }
 
 // Close implements engine.Backend.
 func (b *backend) Close() {
+	b.grammars.Close()
 	b.batch.Close()
 	b.ctx.Close()
 	b.model.Close()

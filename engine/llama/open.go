@@ -9,6 +9,7 @@ import (
 
 	cllama "github.com/moltbot/moltbot/cgo/llama"
 	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/constrain"
 )
 
 // Options say how a model is to be opened.
@@ -28,6 +29,8 @@ type Model struct {
 	Backend  engine.Backend
 	Vocab    engine.Vocab
 	Template *Template
+	// Grammars compiles what answers must follow; Backend.Close closes it.
+	Grammars constrain.Compiler
 }
 
 // poll is how hard ggml's idle threads spin between graphs: its own default,
@@ -75,7 +78,7 @@ func open(m *cllama.Model, o Options) (*Model, error) {
 		t.Close()
 		return nil, err
 	}
-	return &Model{Backend: b, Vocab: vocab{m.Vocab()}, Template: t}, nil
+	return &Model{Backend: b, Vocab: vocab{m.Vocab()}, Template: t, Grammars: b.grammars}, nil
 }
 
 func newBackend(m *cllama.Model, o Options) (*backend, error) {
@@ -100,6 +103,8 @@ func newBackend(m *cllama.Model, o Options) (*backend, error) {
 		shape:  shape,
 		window: engine.Pos(max(1, m.SWA())),
 		states: states,
+
+		grammars: newGrammars(m.Vocab()),
 	}
 	return b, b.warmUp()
 }

@@ -31,17 +31,35 @@ func (t *Template) Explicit() bool { return t.c.Explicit() }
 // Close frees the C memory; prompts that were rendered stay valid.
 func (t *Template) Close() { t.c.Close() }
 
-// Render implements chat.Template.
+// Render implements chat.Template. A template that can't tell calls gets tools in
+// the generic form.
 func (t *Template) Render(conv chat.Conversation) (chat.Prompt, error) {
-	r, err := t.c.Render(request(conv))
+	if t.c.SupportsCalls() {
+		return chat.Native{Template: own{t.c}}.Render(conv)
+	}
+	return chat.Generic{Template: own{t.c}}.Render(conv)
+}
+
+// own is a template as llama.cpp renders it. It constrains nothing.
+type own struct{ c *cchat.Templates }
+
+// Render implements chat.Template.
+func (t own) Render(conv chat.Conversation) (chat.Prompt, error) {
+	r, err := t.c.Render(t.request(conv))
 	if err != nil {
 		return chat.Prompt{}, fmt.Errorf("the chat template refused the messages: %w", err)
 	}
-	return chat.Prompt{Text: r.Prompt, Stops: r.Stops, Keep: r.PreservedTokens, Parser: parser(r)}, nil
+	return chat.Prompt{Text: r.Prompt, Stops: r.Stops, Keep: r.PreservedTokens, Parser: parser(r, len(conv.Callable()) > 0)}, nil
 }
 
-func request(conv chat.Conversation) cchat.Request {
-	r := cchat.Request{AddGenerationPrompt: true, Kwargs: map[string]json.RawMessage{}}
+func (t own) request(conv chat.Conversation) cchat.Request {
+	r := cchat.Request{AddGenerationPrompt: !conv.Past, Kwargs: map[string]json.RawMessage{}, ParallelToolCalls: conv.Parallel, Tools: toolsJSON(conv.Tools)}
+	if conv.Choice.Mode == chat.ModeNone {
+		r.ToolChoice = string(chat.ModeNone)
+	}
+	if t.c.SupportsThinking() && (conv.Schema != "" || conv.Choice.Forced()) {
+		r.Kwargs["enable_thinking"] = json.RawMessage("false") // the answer is constrained from its first word
+	}
 	for name, value := range conv.Kwargs {
 		r.Kwargs[name] = json.RawMessage(value)
 	}
@@ -49,6 +67,31 @@ func request(conv chat.Conversation) cchat.Request {
 		r.Messages = append(r.Messages, message(m))
 	}
 	return r
+}
+
+// toolsJSON writes tools as OpenAI does; nil: there are none.
+func toolsJSON(tools []chat.Tool) json.RawMessage {
+	type function struct {
+		Name        string          `json:"name"`
+		Description string          `json:"description"`
+		Parameters  json.RawMessage `json:"parameters"`
+	}
+	type tool struct {
+		Type     string   `json:"type"`
+		Function function `json:"function"`
+	}
+	if len(tools) == 0 {
+		return nil
+	}
+	all := make([]tool, len(tools))
+	for i, t := range tools {
+		all[i] = tool{"function", function{t.Name, t.Description, json.RawMessage(t.Schema())}}
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return json.RawMessage("null") // the schemas were parsed before; the template refuses this
+	}
+	return b
 }
 
 func message(m chat.Message) cchat.Message {
@@ -64,13 +107,17 @@ const sample = "a <b>c</b> [d] {\"e\": 1}\n\n```f```"
 
 // parser chooses the Parser for an answer: where content is all there is,
 // nothing needs to be parsed.
-func parser(r *cchat.Rendered) chat.Parser {
+func parser(r *cchat.Rendered, calls bool) chat.Parser {
 	a, err := r.Parse(sample, false)
-	if err == nil && !r.SupportsThinking && a.Content == sample {
+	if err == nil && !calls && !r.SupportsThinking && a.Content == sample {
 		return chat.Plain{}
 	}
-	return chat.NewParser(func(text string, partial bool) (chat.Delta, error) {
+	return chat.NewParser(func(text string, partial bool) (chat.Parts, error) {
 		a, err := r.Parse(text, partial)
-		return chat.Delta{Content: a.Content, Reasoning: a.Reasoning}, err
+		parts := chat.Parts{Content: a.Content, Reasoning: a.Reasoning}
+		for _, c := range a.ToolCalls {
+			parts.Calls = append(parts.Calls, chat.ToolCall(c))
+		}
+		return parts, err
 	})
 }

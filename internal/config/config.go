@@ -18,10 +18,12 @@ import (
 // manual entry (doc) and its limits (min, max, oneof); zero says what 0 stands
 // for where 0 is allowed besides the limits.
 type Config struct {
-	Server  Server `key:"server"`
-	DataDir Path   `key:"data_dir" required:"yes" doc:"Folder for downloaded models and everything else that is kept; by default $XDG_DATA_HOME/moltbot, without that variable ~/.local/share/moltbot."`
-	Log     Log    `key:"log"`
-	Model   Model  `key:"model"`
+	Server    Server    `key:"server"`
+	DataDir   Path      `key:"data_dir" required:"yes" doc:"Folder for downloaded models and everything else that is kept; by default $XDG_DATA_HOME/moltbot, without that variable ~/.local/share/moltbot."`
+	Log       Log       `key:"log"`
+	Model     Model     `key:"model"`
+	Embedding Embedding `key:"embedding"`
+	Rerank    Rerank    `key:"rerank"`
 }
 
 // Server is the HTTP side.
@@ -57,6 +59,21 @@ type Model struct {
 	KVCells    int    `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
 	MMap       bool   `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
 	KVType     string `key:"kv_type" oneof:"f32|f16|bf16|q8_0|q4_0" doc:"Number format of the KV cache."`
+}
+
+// Embedding is the model that answers /v1/embeddings. Threads, queue, mmap and
+// gpu_layers are those of Model.
+type Embedding struct {
+	Model Path   `key:"model" doc:"A GGUF file that embeds texts, or the name of one in the data folder; empty: none."`
+	Alias string `key:"alias" doc:"Its name on the wire; empty: the file's name without its extension."`
+	Ctx   int    `key:"ctx" min:"16" max:"16777216" zero:"the length the model was trained for, at most 8192" doc:"Tokens of one text at most."`
+}
+
+// Rerank is the model that answers /v1/rerank.
+type Rerank struct {
+	Model Path   `key:"model" doc:"A GGUF file that ranks documents (a cross-encoder), or the name of one in the data folder; empty: none."`
+	Alias string `key:"alias" doc:"Its name on the wire; empty: the file's name without its extension."`
+	Ctx   int    `key:"ctx" min:"16" max:"16777216" zero:"the length the model was trained for, at most 8192" doc:"Tokens of query and document together at most."`
 }
 
 // Default is the only place that states a default; files, environment and flags write over it.

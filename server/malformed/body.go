@@ -18,6 +18,8 @@ import (
 const (
 	ChatPath       = "/v1/chat/completions"
 	CompletionPath = "/v1/completions"
+	EmbeddingPath  = "/v1/embeddings"
+	RerankPath     = "/v1/rerank"
 )
 
 // Chat is every field that a chat can have, well formed; about two tokens are asked for.
@@ -44,14 +46,33 @@ func Completion(model string) string {
 		"logit_bias": {"1": 1}, "user": "u", "seed": 1, "top_k": 1, "grammar": ""}`
 }
 
+// Embedding is every field that a request for embeddings can have, well formed.
+func Embedding(model string) string {
+	return `{"model": "` + model + `", "input": [[1, 2], [3]], "dimensions": 2, "encoding_format": "base64", "user": "u"}`
+}
+
+// Rerank is every field that a request for ranks can have, well formed.
+func Rerank(model string) string {
+	return `{"model": "` + model + `", "query": "q", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": true, "truncation": false}`
+}
+
 // Body is a request's path and body.
 type Body struct{ Path, Text string }
 
 // Bodies returns some three thousand: every value of every field replaced by
 // values that hardly any field wants, bytes scrambled, and no JSON at all.
-func Bodies(model string) (all []Body) {
+func Bodies(model string) []Body {
+	return bodies(Body{ChatPath, Chat(model)}, Body{CompletionPath, Completion(model)})
+}
+
+// EmbedderBodies does the same for a model that embeds and one that ranks.
+func EmbedderBodies(embedder, reranker string) []Body {
+	return bodies(Body{EmbeddingPath, Embedding(embedder)}, Body{RerankPath, Rerank(reranker)})
+}
+
+func bodies(good ...Body) (all []Body) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for _, full := range []Body{{ChatPath, Chat(model)}, {CompletionPath, Completion(model)}} {
+	for _, full := range good {
 		for _, text := range mutants(full.Text) {
 			all = append(all, Body{full.Path, text})
 		}

@@ -77,7 +77,7 @@ func TestReasoningIsToldApart(t *testing.T) {
 		t.Errorf("%d reasoning tokens, want 2", n)
 	}
 	message := a.whole().(chatWhole).Choices[0].Message
-	if message.Content != "hi" || message.Reasoning != "HM" {
+	if *message.Content != "hi" || message.Reasoning != "HM" {
 		t.Errorf("got %+v", message)
 	}
 }

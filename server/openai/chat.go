@@ -8,6 +8,7 @@ import (
 
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/chat"
+	"github.com/moltbot/moltbot/engine/constrain"
 	"github.com/moltbot/moltbot/models"
 )
 
@@ -46,9 +47,10 @@ func (h *Handler) begin(c echo.Context, p params) (models.Model, error) {
 
 // rendered is a conversation as the model reads it.
 type rendered struct {
-	tokens  []engine.Token
-	stops   []string
-	visible []engine.Token
+	tokens     []engine.Token
+	stops      []string
+	visible    []engine.Token
+	constraint constrain.Constraint // nil: the answer is free
 }
 
 // render turns the conversation into tokens, and makes a parser for each choice:
@@ -65,7 +67,11 @@ func (h *Handler) render(c echo.Context, m models.Model, req chatRequest) (rende
 	}
 	h.logPrompts(c, last.Text)
 	tokens, err := prompt{text: last.Text, path: "messages"}.tokenise(m.Vocab())
-	return rendered{tokens, last.Stops, visible(last.Keep, m.Vocab())}, parsers, err
+	if err != nil {
+		return rendered{}, nil, err
+	}
+	constraint, err := req.constraint(c.Request().Context(), m, last)
+	return rendered{tokens, last.Stops, visible(last.Keep, m.Vocab()), constraint}, parsers, err
 }
 
 // logPrompts logs what the model reads, if that was asked for.
@@ -92,7 +98,7 @@ func (r chatRequest) requests(by Caller, p rendered) []engine.Request {
 	for k := range reqs {
 		reqs[k] = r.request(by, k, p.tokens)
 		reqs[k].Stop = append(append([]string{}, r.stop...), p.stops...)
-		reqs[k].Visible = p.visible
+		reqs[k].Visible, reqs[k].Constraint = p.visible, p.constraint
 		reqs[k].Logprobs, reqs[k].TopLogprobs = r.logprobs, r.topLogprobs
 	}
 	return reqs

@@ -22,6 +22,7 @@ type chatState struct {
 	parser    chat.Parser
 	content   strings.Builder
 	reasoning strings.Builder
+	calls     []chat.ToolCall
 	logprobs  []engine.TokenLogprob
 	told      int  // of logprobs, in chunks
 	begun     bool // the role has been told
@@ -46,6 +47,8 @@ type delta struct {
 	Role      string  `json:"role,omitempty"`
 	Content   *string `json:"content,omitempty"`
 	Reasoning *string `json:"reasoning_content,omitempty"`
+
+	ToolCalls []callDelta `json:"tool_calls,omitempty"`
 }
 
 type chatWhole struct {
@@ -63,11 +66,12 @@ type chatChoice struct {
 }
 
 type chatMessage struct {
-	Role        string  `json:"role"`
-	Content     string  `json:"content"`
-	Reasoning   string  `json:"reasoning_content,omitempty"`
-	Refusal     *string `json:"refusal"`
-	Annotations []any   `json:"annotations"`
+	Role        string     `json:"role"`
+	Content     *string    `json:"content"` // null beside calls, where there is none
+	Reasoning   string     `json:"reasoning_content,omitempty"`
+	ToolCalls   []toolCall `json:"tool_calls,omitempty"`
+	Refusal     *string    `json:"refusal"`
+	Annotations []any      `json:"annotations"`
 }
 
 func newChatAnswer(h head, req chatRequest, vocab engine.Vocab, parsers []chat.Parser) *chatAnswer {
@@ -90,13 +94,13 @@ func (a *chatAnswer) push(choice int, c engine.Chunk) ([]any, error) {
 
 func (a *chatAnswer) finish(choice int, r engine.Result) ([]any, error) {
 	s := &a.choices[choice]
-	s.finish = r.Finish
 	a.counted.add(r.Usage, choice == 0)
 	d, err := s.parser.Close()
 	if err != nil {
 		return nil, fmt.Errorf("parsing the end of an answer: %w", err)
 	}
 	chunks := a.say(choice, d)
+	s.finish = a.req.finish(r.Finish, len(s.calls) > 0)
 	if err := a.countReasoning(s, r.Usage.Completion); err != nil {
 		return nil, err
 	}
@@ -119,14 +123,20 @@ func (a *chatAnswer) countReasoning(s *chatState, generated int) error {
 
 // say returns the chunks that tell a piece of an answer; none for an empty piece.
 func (a *chatAnswer) say(choice int, d chat.Delta) []any {
-	if d == (chat.Delta{}) {
+	if d.Empty() {
 		return nil
 	}
 	s := &a.choices[choice]
 	s.content.WriteString(d.Content)
 	s.reasoning.WriteString(d.Reasoning)
 	chunks := a.begin(choice)
-	return append(chunks, a.chunk(choice, delta{Content: orNull(d.Content), Reasoning: orNull(d.Reasoning)}, nil))
+	if d.Content != "" || d.Reasoning != "" {
+		chunks = append(chunks, a.chunk(choice, delta{Content: orNull(d.Content), Reasoning: orNull(d.Reasoning)}, nil))
+	}
+	for _, piece := range s.call(d.Calls) {
+		chunks = append(chunks, a.chunk(choice, delta{ToolCalls: []callDelta{piece}}, nil))
+	}
+	return chunks
 }
 
 // begin tells the role, before anything else of a choice.
@@ -173,7 +183,7 @@ func (a *chatAnswer) whole() any {
 		s := &a.choices[i]
 		w.Choices[i] = chatChoice{
 			Index:   i,
-			Message: chatMessage{Role: "assistant", Content: s.content.String(), Reasoning: s.reasoning.String(), Annotations: []any{}},
+			Message: s.message(),
 			Finish:  s.finish,
 		}
 		if a.req.logprobs {
@@ -186,7 +196,11 @@ func (a *chatAnswer) whole() any {
 func (a *chatAnswer) texts() []string {
 	texts := make([]string, len(a.choices))
 	for i := range a.choices {
-		texts[i] = a.choices[i].reasoning.String() + a.choices[i].content.String()
+		s := &a.choices[i]
+		texts[i] = s.reasoning.String() + s.content.String()
+		for _, c := range s.calls {
+			texts[i] += "\n" + c.Name + " " + c.Arguments
+		}
 	}
 	return texts
 }

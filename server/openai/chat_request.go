@@ -12,6 +12,7 @@ import (
 type chatRequest struct {
 	params
 	conversation chat.Conversation
+	format       format
 	logprobs     bool
 	topLogprobs  int
 	metadata     map[string]string
@@ -22,6 +23,7 @@ func decodeChat(o object) (chatRequest, error) {
 	r := chatRequest{
 		params:       decodeParams(o),
 		conversation: decodeConversation(o),
+		format:       decodeFormat(o),
 		logprobs:     o.get("logprobs").boolean(),
 		topLogprobs:  int(o.get("top_logprobs").integer(0, 20, 0)),
 		metadata:     decodeMetadata(o.get("metadata")),
@@ -30,8 +32,12 @@ func decodeChat(o object) (chatRequest, error) {
 	if v := o.get("top_logprobs"); v.isSet() && !r.logprobs {
 		v.fail("invalid_value", "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.")
 	}
+	r.conversation.Schema = r.format.schema
+	if r.format.grammar != nil && len(r.conversation.Callable()) > 0 {
+		o.get(r.format.param).fail("invalid_value", "Invalid '%s': it can't be combined with 'tools'.", r.format.param)
+	}
 	decodeHints(o)
-	refuseUnserved(o)
+	unserved.check(o)
 	return r, o.first.err()
 }
 
@@ -47,7 +53,6 @@ func decodeHints(o object) {
 	o.get("safety_identifier").text(128)
 	o.get("prompt_cache_key").str()
 	o.get("prompt_cache_retention").enum("in_memory", "in-memory", "24h")
-	o.get("parallel_tool_calls").boolean()
 	o.get("store").boolean()
 }
 
@@ -59,7 +64,12 @@ func decodeConversation(o object) chat.Conversation {
 	if _, given := kwargs["reasoning_effort"]; effort.isSet() && !given {
 		kwargs["reasoning_effort"] = string(effort.raw)
 	}
-	return chat.Conversation{Messages: decodeMessages(o.need("messages")), Kwargs: kwargs}
+	c := chat.Conversation{Messages: decodeMessages(o.need("messages")), Tools: decodeTools(o.get("tools")), Parallel: true, Kwargs: kwargs}
+	c.Choice = decodeToolChoice(o.get("tool_choice"), c.Tools)
+	if v := o.get("parallel_tool_calls"); v.isSet() {
+		c.Parallel = v.boolean()
+	}
+	return c
 }
 
 var kwargName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)

@@ -4,6 +4,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/constrain"
 )
 
 // complete answers POST /v1/completions.
@@ -20,7 +21,11 @@ func (h *Handler) complete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	reqs, err := req.requests(CallerFrom(c.Request().Context()), m.Vocab())
+	constraint, err := compile(c.Request().Context(), m, req.format.grammar, req.format.param)
+	if err != nil {
+		return err
+	}
+	reqs, err := req.requests(CallerFrom(c.Request().Context()), m.Vocab(), constraint)
 	if err != nil {
 		return err
 	}
@@ -30,7 +35,7 @@ func (h *Handler) complete(c echo.Context) error {
 }
 
 // requests returns n engine requests per prompt, prompt by prompt.
-func (r completionRequest) requests(by Caller, v engine.Vocab) ([]engine.Request, error) {
+func (r completionRequest) requests(by Caller, v engine.Vocab, c constrain.Constraint) ([]engine.Request, error) {
 	var reqs []engine.Request
 	for _, p := range r.prompts {
 		tokens, err := p.tokenise(v)
@@ -39,6 +44,7 @@ func (r completionRequest) requests(by Caller, v engine.Vocab) ([]engine.Request
 		}
 		for k := range r.n {
 			req := r.request(by, k, tokens)
+			req.Constraint = c
 			req.Logprobs, req.TopLogprobs = r.logprobs != noLogprobs, max(0, r.logprobs)
 			reqs = append(reqs, req)
 		}

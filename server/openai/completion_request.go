@@ -10,6 +10,7 @@ import (
 type completionRequest struct {
 	params
 	prompts  []prompt
+	format   format
 	echo     bool
 	logprobs int // alternatives beside the chosen token, 0 to 5; noLogprobs: none asked for
 }
@@ -29,6 +30,7 @@ func decodeCompletion(o object) (completionRequest, error) {
 	r := completionRequest{
 		params:   decodeParams(o),
 		prompts:  decodePrompts(o.get("prompt")),
+		format:   decodeGrammar(o),
 		echo:     o.get("echo").boolean(),
 		logprobs: int(o.get("logprobs").integer(0, 5, noLogprobs)),
 	}
@@ -40,7 +42,8 @@ func decodeCompletion(o object) (completionRequest, error) {
 	if len(r.prompts)*r.n > maxChoices {
 		o.get("prompt").fail("array_above_max_length", "Invalid 'prompt': %d prompts with n=%d are too many: at most %d completions are made at once.", len(r.prompts), r.n, maxChoices)
 	}
-	refuseUnserved(o)
+	unserved.check(o)
+	unservedInText.check(o)
 	return r, o.first.err()
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/moltbot/moltbot/engine/embed"
 	"github.com/moltbot/moltbot/models"
 )
 
@@ -18,6 +19,8 @@ type modelBody struct {
 	State         string `json:"state"`
 	ContextLength int    `json:"context_length"` // tokens
 	Size          int64  `json:"size"`           // bytes
+	Dimensions    int    `json:"dimensions,omitempty"`
+	Pooling       string `json:"pooling,omitempty"` // of a model that embeds, or "rank"
 }
 
 type modelList struct {
@@ -37,11 +40,23 @@ func newModelBody(i models.Info) modelBody {
 	}
 }
 
+// newEmbedderBody tells of a model that embeds or ranks.
+func newEmbedderBody(m models.Embedder) modelBody {
+	b := newModelBody(m.Info())
+	if b.Pooling = string(m.Pooling()); m.Pooling() != embed.Rank {
+		b.Dimensions = m.Dimensions()
+	}
+	return b
+}
+
 // listModels answers GET /v1/models.
 func (h *Handler) listModels(c echo.Context) error {
 	list := modelList{Object: "list", Data: []modelBody{}}
 	for _, m := range h.Catalogue.List() {
 		list.Data = append(list.Data, newModelBody(m.Info()))
+	}
+	for _, m := range h.embedders() {
+		list.Data = append(list.Data, newEmbedderBody(m))
 	}
 	return reply(c, http.StatusOK, list)
 }
@@ -55,6 +70,9 @@ func (h *Handler) getModel(c echo.Context) error {
 			return unknownModel(id)
 		}
 		id = plain
+	}
+	if m, ok := h.anyEmbedder(id); ok {
+		return reply(c, http.StatusOK, newEmbedderBody(m))
 	}
 	m, err := h.model(id)
 	if err != nil {

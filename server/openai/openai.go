@@ -6,8 +6,9 @@
 // Flow: a handler reads the body (body.go), turns it into a request (chat_request.go,
 // completion_request.go), finds the model, submits one engine.Request per choice
 // (generation.go) and folds what comes into an answer (chat_answer.go,
-// completion_answer.go), which is sent whole or as events (deliver.go). A handler
-// returns its errors; From says what the wire is told.
+// completion_answer.go), which is sent whole or as events (deliver.go). Embeddings
+// and ranks come from a models.Embedder at once. A handler returns its errors;
+// From says what the wire is told.
 package openai
 
 import (
@@ -22,8 +23,9 @@ import (
 // Options says what the handlers work with.
 type Options struct {
 	Catalogue models.Catalogue
-	Version   string        // of the program; part of system_fingerprint
-	KeepAlive time.Duration // a stream with nothing to say sends a comment this often; 0: never
+	Embedders models.Embedders // nil: none
+	Version   string           // of the program; part of system_fingerprint
+	KeepAlive time.Duration    // a stream with nothing to say sends a comment this often; 0: never
 	// LogPrompts writes prompts and answers to the request's logger, at level debug.
 	LogPrompts bool
 }
@@ -38,16 +40,20 @@ func New(o Options) *Handler { return &Handler{o} }
 func (h *Handler) Routes(e *echo.Echo, m ...echo.MiddlewareFunc) {
 	e.POST("/v1/chat/completions", h.chat, m...)
 	e.POST("/v1/completions", h.complete, m...)
+	e.POST("/v1/embeddings", h.embed, m...)
+	for _, path := range []string{"/v1/rerank", "/v2/rerank", "/rerank"} {
+		e.POST(path, h.rerank, m...)
+	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		e.Add(method, "/v1/models", h.listModels, m...)
 		e.Add(method, "/v1/models/*", h.getModel, m...)
 	}
 }
 
-// model finds a model by its name on the wire.
+// model finds a model that writes text by its name on the wire.
 func (h *Handler) model(id string) (models.Model, error) {
 	if m, ok := h.Catalogue.Get(id); ok {
 		return m, nil
 	}
-	return nil, unknownModel(id)
+	return nil, h.noWriter(id)
 }

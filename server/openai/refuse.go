@@ -5,16 +5,15 @@ import "slices"
 // unserved are the fields of the public API which this server knows and does not
 // serve. Each is fine as long as it asks for nothing; otherwise the request is
 // refused, so that nobody gets less than was asked for without being told.
-var unserved = []struct {
+type refusals []struct {
 	field    string
 	harmless func(value) bool // the value is set and of any kind
-}{
-	{"tools", emptyList},
+}
+
+// unserved is refused by both kinds of completion.
+var unserved = refusals{
 	{"functions", emptyList},
-	{"tool_choice", oneOf("none", "auto")},
 	{"function_call", oneOf("none", "auto")},
-	{"response_format", plainText},
-	{"grammar", emptyText},
 	{"audio", never},
 	{"prediction", never},
 	{"web_search_options", never},
@@ -26,9 +25,16 @@ var unserved = []struct {
 	{"suffix", emptyText},
 }
 
-// refuseUnserved notes a mistake for the first field that asks for what is not served.
-func refuseUnserved(o object) {
-	for _, u := range unserved {
+// unservedInText is refused by plain completions besides.
+var unservedInText = refusals{
+	{"tools", emptyList},
+	{"tool_choice", oneOf("none", "auto")},
+	{"response_format", plainText},
+}
+
+// check notes a mistake for the first field that asks for what is not served.
+func (r refusals) check(o object) {
+	for _, u := range r {
 		if v := o.get(u.field); v.isSet() && !u.harmless(v) {
 			v.fail("unsupported_parameter", "Unsupported value for '%s': this server does not offer it.", v.path)
 		}
@@ -47,7 +53,7 @@ func emptyObject(v value) bool { return v.is("object") && len(v.object().fields)
 
 // plainText accepts {"type": "text"}, the default response format.
 func plainText(v value) bool {
-	return v.is("object") && v.object().need("type").enum("text", "json_object", "json_schema") == "text"
+	return v.is("object") && v.object().need("type").str() == "text"
 }
 
 // textAlone accepts ["text"], the default modality.

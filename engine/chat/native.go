@@ -1,0 +1,205 @@
+package chat
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Native forces calls in the form that a template writes past ones in. The form
+// is found by having the template write some: what stands around their arguments
+// is what the model is made to write. A template whose calls hold their arguments
+// in another way than as JSON gets forced calls in the generic form.
+type Native struct{ Template }
+
+// Render implements Template.
+func (n Native) Render(c Conversation) (Prompt, error) {
+	p, err := n.Template.Render(c)
+	if err != nil {
+		return Prompt{}, err
+	}
+	callable := c.Callable()
+	switch {
+	case c.Choice.Forced() && len(callable) > 0:
+		return n.force(c, p, callable)
+	case c.Schema != "" && len(callable) == 0:
+		p.Grammar = contentGrammar(p.Text, c.Schema)
+	case c.Schema != "":
+		return n.force(c, p, callable)
+	}
+	return p, nil
+}
+
+// force makes the answer a call, or several, or content under a schema.
+func (n Native) force(c Conversation, p Prompt, callable []Tool) (Prompt, error) {
+	f, err := n.form(c, callable)
+	if err != nil {
+		return n.generically(c, p, callable), nil
+	}
+	p.Grammar = lark(start(p.Text, c) + f.rules(c, callable))
+	return p, nil
+}
+
+// generically forces calls in the generic form, whatever the template's is. The
+// answer then has nothing else in it, but what ends the prompt's reasoning.
+func (n Native) generically(c Conversation, p Prompt, callable []Tool) Prompt {
+	p.Grammar, p.Parser = c.grammar(p.Text, callable), newCallParser(skip(closing(p.Text)), callable)
+	return p
+}
+
+// form is how a template writes calls, by tool: opens[i] arguments, then for each
+// further call nexts[j] arguments, then end.
+type form struct {
+	opens []string
+	nexts []string
+	end   string
+}
+
+// probe stands for arguments. Its form is that of no template.
+const probe = `{"moltbot_probe":"7f3a"}`
+
+// form finds how calls are written.
+func (n Native) form(c Conversation, callable []Tool) (form, error) {
+	frame, err := n.frame(c)
+	if err != nil {
+		return form{}, err
+	}
+	var f form
+	for i, t := range callable {
+		one, err := n.written(c, frame, t)
+		if err != nil {
+			return form{}, err
+		}
+		two, err := n.written(c, frame, callable[0], t)
+		if err != nil {
+			return form{}, err
+		}
+		if i > 0 && one[1] != f.end || two[2] != one[1] {
+			return form{}, fmt.Errorf("calls end with %q, %q and %q", f.end, one[1], two[2])
+		}
+		f.opens, f.nexts, f.end = append(f.opens, one[0]), append(f.nexts, two[1]), one[1]
+	}
+	p, err := n.Template.Render(c)
+	if err != nil {
+		return form{}, err
+	}
+	return f, f.check(p, c, callable)
+}
+
+// written returns what the template writes around the arguments of calls.
+func (n Native) written(c Conversation, fr frame, tools ...Tool) ([]string, error) {
+	m := Message{Role: "assistant"}
+	for i, t := range tools {
+		m.ToolCalls = append(m.ToolCalls, ToolCall{ID: fmt.Sprintf("call%05d", i+1), Name: t.Name, Arguments: probe})
+	}
+	text, err := n.past(c, m)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := fr.inside(text)
+	parts := strings.Split(compactProbe(text), probe)
+	if !ok || len(parts) != len(tools)+1 {
+		return nil, fmt.Errorf("the template does not write arguments as they are: %q", text)
+	}
+	return parts, nil
+}
+
+// compactProbe takes out the blanks that a template puts into JSON.
+func compactProbe(text string) string {
+	return strings.ReplaceAll(text, `{"moltbot_probe": "7f3a"}`, probe)
+}
+
+// past renders the conversation with one more message, and nothing behind it.
+func (n Native) past(c Conversation, m Message) (string, error) {
+	c.Messages = append(c.Messages[:len(c.Messages):len(c.Messages)], m)
+	c.Past = true
+	p, err := n.Template.Render(c)
+	return p.Text, err
+}
+
+// frame is what a template writes around an answer.
+type frame struct{ before, after string }
+
+const content = "moltbot-probe-content"
+
+func (n Native) frame(c Conversation) (frame, error) {
+	text, err := n.past(c, Message{Role: "assistant", Content: content})
+	if err != nil {
+		return frame{}, err
+	}
+	before, after, ok := strings.Cut(text, content)
+	if !ok {
+		return frame{}, fmt.Errorf("the template does not write content as it is: %q", text)
+	}
+	return frame{before, after}, nil
+}
+
+// inside returns what stands in the frame.
+func (f frame) inside(text string) (string, bool) {
+	text, ok1 := strings.CutPrefix(text, f.before)
+	text, ok2 := strings.CutSuffix(text, f.after)
+	return text, ok1 && ok2
+}
+
+// check has a prompt's parser read one call of each tool, or the first alone
+// where one is all there may be.
+func (f form) check(p Prompt, c Conversation, callable []Tool) error {
+	if c.single() {
+		callable = callable[:1]
+	}
+	text := closing(p.Text) + f.opens[0] + probe
+	for i := range callable[1:] {
+		text += f.nexts[i+1] + probe
+	}
+	read, err := readAll(p.Parser, text+f.end)
+	if err != nil {
+		return err
+	}
+	if len(read.Calls) != len(callable) {
+		return fmt.Errorf("%d calls are read as %d", len(callable), len(read.Calls))
+	}
+	for i, t := range callable {
+		if call := read.Calls[i]; call.Name != t.Name || !sameJSON(call.Arguments, probe) {
+			return fmt.Errorf("a call of %s is read as %+v", t.Name, call)
+		}
+	}
+	return nil
+}
+
+// readAll cuts a whole answer into its parts.
+func readAll(p Parser, text string) (all Parts, err error) {
+	for _, step := range []func() (Delta, error){func() (Delta, error) { return p.Push(text) }, p.Close} {
+		d, err := step()
+		if err != nil {
+			return Parts{}, err
+		}
+		all.Content += d.Content
+		all.Reasoning += d.Reasoning
+		all.add(d.Calls)
+	}
+	return all, nil
+}
+
+func sameJSON(a, b string) bool {
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
+}
+
+// rules are those of one call or several, with each tool's schema.
+func (f form) rules(c Conversation, callable []Tool) string {
+	var b strings.Builder
+	first, more := make([]string, len(callable)), make([]string, len(callable))
+	for i, t := range callable {
+		first[i] = fmt.Sprintf("%s arguments_%d", quote(f.opens[i]), i)
+		more[i] = fmt.Sprintf("%s arguments_%d", quote(f.nexts[i]), i)
+		fmt.Fprintf(&b, "arguments_%d: %%json %s\n", i, t.Schema())
+	}
+	calls := "calls: (" + strings.Join(first, " | ") + ")"
+	if !c.single() {
+		calls += fmt.Sprintf(" (%s){0,%d}", strings.Join(more, " | "), maxCalls-1)
+	}
+	if f.end != "" {
+		calls += " " + quote(f.end)
+	}
+	return calls + "\n" + b.String()
+}
