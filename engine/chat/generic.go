@@ -37,13 +37,12 @@ func (g Generic) Render(c Conversation) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	p.Grammar = c.grammar(p.Text, callable)
-	if len(callable) == 0 {
-		return p, nil
-	}
-	p.Parser = newCallParser(p.Parser, callable)
-	if c.single() && !c.Choice.Forced() {
-		p.Stops = append(slices.Clone(p.Stops), callClose)
+	switch {
+	case len(callable) > 0:
+		p.Grammar = c.grammar(p.Text, genericForm(callable), callable)
+		p.Parser = newCallParser(p.Parser, callable)
+	case c.Schema != "":
+		p.Grammar = contentGrammar(p.Text, c.Schema)
 	}
 	return p, nil
 }

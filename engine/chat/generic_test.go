@@ -83,9 +83,9 @@ func TestTheGrammarOfCalls(t *testing.T) {
 	}{
 		{"a free answer has none", chat.Choice{}, true, nil, nil},
 		{"calls that may not be made have none", chat.Choice{Mode: chat.ModeNone}, true, nil, nil},
-		{"required: any tool, several calls", chat.Choice{Mode: chat.ModeRequired}, true, []string{`(call_0 | call_1)`, `("\n" call){0,15}`, `%json {"type": "object"}`, `%json {"type":"object","properties":{},"additionalProperties":false}`}, nil},
-		{"required, not parallel: one call", chat.Choice{Mode: chat.ModeRequired}, false, []string{`(call_0 | call_1)`}, []string{`("\n" call)`}},
-		{"named: that tool, one call", chat.Choice{Mode: chat.ModeNamed, Names: []string{"go"}}, true, []string{`(call_0)`, `\"go\"`}, []string{`("\n" call)`, "look"}},
+		{"required: any tool, several calls", chat.Choice{Mode: chat.ModeRequired}, true, []string{`\"look\", \"arguments\": " arguments_0 | `, `){0,15}`, `%json {"type": "object"}`, `%json {"type":"object","properties":{},"additionalProperties":false}`}, nil},
+		{"required, not parallel: one call", chat.Choice{Mode: chat.ModeRequired}, false, []string{` arguments_0 | `}, []string{`){0,`}},
+		{"named: that tool, one call", chat.Choice{Mode: chat.ModeNamed, Names: []string{"go"}}, true, []string{`\"go\"`}, []string{`){0,`, "look", " | "}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			conv := ask(c.choice)
@@ -108,11 +108,35 @@ func TestTheGrammarOfCalls(t *testing.T) {
 	}
 }
 
-func TestOneCallAtMostIsStoppedBehind(t *testing.T) {
-	c := ask(chat.Choice{})
-	c.Parallel = false
-	if p := generic(t, c); !reflect.DeepEqual(p.Stops, []string{"\n\n", "</tool_call>"}) {
-		t.Errorf("got %q", p.Stops)
+func TestAFreeAnswerIsGuardedWhereItCalls(t *testing.T) {
+	for _, c := range []struct {
+		rule   string
+		change func(*chat.Conversation)
+		has    []string
+		not    string
+	}{
+		{
+			"a strict tool", func(c *chat.Conversation) {
+				c.Tools = []chat.Tool{{Name: "go", Strict: true}, {Name: "look", Parameters: `{"type": "string"}`}}
+			},
+			[]string{"start: (said calls)* FREE?", `said[suffix="<tool_call>"]`, `%json {"type":"object","properties":{},"additionalProperties":false}`, `%json {"type": "object"}`},
+			"string",
+		},
+		{"one call at most", func(c *chat.Conversation) { c.Parallel = false }, []string{"start: said calls | FREE?"}, "){0,"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			conv := ask(chat.Choice{})
+			c.change(&conv)
+			source := generic(t, conv).Grammar.Source
+			for _, want := range c.has {
+				if !strings.Contains(source, want) {
+					t.Errorf("%q is not in\n%s", want, source)
+				}
+			}
+			if strings.Contains(source, c.not) {
+				t.Errorf("%q is in\n%s", c.not, source)
+			}
+		})
 	}
 }
 

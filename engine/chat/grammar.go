@@ -1,21 +1,30 @@
 package chat
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moltbot/moltbot/engine/constrain"
 )
 
-// grammar returns what an answer in the generic form must follow; nil: it is free.
-func (c Conversation) grammar(prompt string, callable []Tool) *constrain.Grammar {
+// grammar returns what an answer with calls in that form must follow; nil: it is
+// free. callable are the tools, at least one.
+func (c Conversation) grammar(prompt string, f form, callable []Tool) *constrain.Grammar {
 	switch {
-	case len(callable) > 0 && (c.Choice.Forced() || c.Schema != ""):
-		return lark(start(prompt, c) + c.callRules(callable))
+	case c.Choice.Forced():
+		return lark(lead(prompt) + " calls\n" + f.rules(c, callable, ""))
 	case c.Schema != "":
-		return contentGrammar(prompt, c.Schema)
+		return lark(lead(prompt) + " (answer | calls)\nanswer: %json " + c.Schema + "\n" + f.rules(c, callable, ""))
+	case c.guarded():
+		return f.guard(c, callable)
 	}
 	return nil
+}
+
+// guarded tells whether the model is free to call, yet not how: its arguments
+// must satisfy a schema, or one call is all there may be.
+func (c Conversation) guarded() bool {
+	return !c.Parallel || slices.ContainsFunc(c.Callable(), func(t Tool) bool { return t.Strict })
 }
 
 // contentGrammar is that of content under a schema.
@@ -26,16 +35,12 @@ func contentGrammar(prompt, schema string) *constrain.Grammar {
 	return lark("start: " + quote(closing(prompt)) + " answer\nanswer: %json " + schema + "\n")
 }
 
-// start is the first rule: calls, or content under a schema where none is forced.
-func start(prompt string, c Conversation) string {
-	rule := "start:"
-	if lead := closing(prompt); lead != "" {
-		rule += " " + quote(lead)
+// lead begins the first rule: with the end of the reasoning that the prompt opened, if it did.
+func lead(prompt string) string {
+	if text := closing(prompt); text != "" {
+		return "start: " + quote(text)
 	}
-	if c.Schema == "" || c.Choice.Forced() {
-		return rule + " calls\n"
-	}
-	return rule + " (answer | calls)\nanswer: %json " + c.Schema + "\n"
+	return "start:"
 }
 
 // closing returns what ends the reasoning that a prompt has opened at its end, or "".
@@ -51,29 +56,4 @@ func closing(prompt string) string {
 
 func lark(source string) *constrain.Grammar {
 	return &constrain.Grammar{Kind: constrain.Lark, Source: source}
-}
-
-// maxCalls bounds a forced answer, lest a model that repeats itself never ends.
-const maxCalls = 16
-
-// callRules are the rules of one call or several, with each tool's schema.
-func (c Conversation) callRules(callable []Tool) string {
-	var b strings.Builder
-	b.WriteString("calls: call")
-	if !c.single() {
-		fmt.Fprintf(&b, ` ("\n" call){0,%d}`, maxCalls-1)
-	}
-	b.WriteString("\ncall: " + quote(callOpen+"\n") + " (")
-	for i := range callable {
-		if i > 0 {
-			b.WriteString(" | ")
-		}
-		fmt.Fprintf(&b, "call_%d", i)
-	}
-	b.WriteString(") " + quote("\n"+callClose) + "\n")
-	for i, t := range callable {
-		head := `{"name": ` + quote(t.Name) + `, "arguments": `
-		fmt.Fprintf(&b, "call_%d: %s arguments_%d \"}\"\narguments_%d: %%json %s\n", i, quote(head), i, i, t.Schema())
-	}
-	return b.String()
 }

@@ -2,7 +2,9 @@ package chat
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,39 +22,39 @@ func (n Native) Render(c Conversation) (Prompt, error) {
 	}
 	callable := c.Callable()
 	switch {
-	case c.Choice.Forced() && len(callable) > 0:
-		return n.force(c, p, callable)
-	case c.Schema != "" && len(callable) == 0:
+	case len(callable) > 0 && (c.Choice.Forced() || c.Schema != "" || c.guarded()):
+		return n.constrained(c, p, callable)
+	case len(callable) == 0 && c.Schema != "":
 		p.Grammar = contentGrammar(p.Text, c.Schema)
-	case c.Schema != "":
-		return n.force(c, p, callable)
 	}
 	return p, nil
 }
 
-// force makes the answer a call, or several, or content under a schema.
-func (n Native) force(c Conversation, p Prompt, callable []Tool) (Prompt, error) {
+var errUnguarded = errors.New("it has no form in which the arguments of strict tools can be enforced; leave 'strict' out, or require a call")
+
+// constrained makes the answer follow what c asks for. Where the template's form
+// of calls is not known, forced ones take the generic form.
+func (n Native) constrained(c Conversation, p Prompt, callable []Tool) (Prompt, error) {
 	f, err := n.form(c, callable)
-	if err != nil {
-		return n.generically(c, p, callable), nil
+	if err == nil {
+		p.Grammar = c.grammar(p.Text, f, callable)
 	}
-	p.Grammar = lark(start(p.Text, c) + f.rules(c, callable))
+	switch {
+	case p.Grammar != nil:
+	case c.Choice.Forced() || c.Schema != "":
+		return generically(c, p, callable), nil
+	case slices.ContainsFunc(callable, func(t Tool) bool { return t.Strict }):
+		return Prompt{}, errUnguarded
+	}
 	return p, nil
 }
 
 // generically forces calls in the generic form, whatever the template's is. The
 // answer then has nothing else in it, but what ends the prompt's reasoning.
-func (n Native) generically(c Conversation, p Prompt, callable []Tool) Prompt {
-	p.Grammar, p.Parser = c.grammar(p.Text, callable), newCallParser(skip(closing(p.Text)), callable)
+func generically(c Conversation, p Prompt, callable []Tool) Prompt {
+	p.Grammar = c.grammar(p.Text, genericForm(callable), callable)
+	p.Parser = newCallParser(skip(closing(p.Text)), callable)
 	return p
-}
-
-// form is how a template writes calls, by tool: opens[i] arguments, then for each
-// further call nexts[j] arguments, then end.
-type form struct {
-	opens []string
-	nexts []string
-	end   string
 }
 
 // probe stands for arguments. Its form is that of no template.
@@ -183,23 +185,4 @@ func readAll(p Parser, text string) (all Parts, err error) {
 func sameJSON(a, b string) bool {
 	var x, y any
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
-}
-
-// rules are those of one call or several, with each tool's schema.
-func (f form) rules(c Conversation, callable []Tool) string {
-	var b strings.Builder
-	first, more := make([]string, len(callable)), make([]string, len(callable))
-	for i, t := range callable {
-		first[i] = fmt.Sprintf("%s arguments_%d", quote(f.opens[i]), i)
-		more[i] = fmt.Sprintf("%s arguments_%d", quote(f.nexts[i]), i)
-		fmt.Fprintf(&b, "arguments_%d: %%json %s\n", i, t.Schema())
-	}
-	calls := "calls: (" + strings.Join(first, " | ") + ")"
-	if !c.single() {
-		calls += fmt.Sprintf(" (%s){0,%d}", strings.Join(more, " | "), maxCalls-1)
-	}
-	if f.end != "" {
-		calls += " " + quote(f.end)
-	}
-	return calls + "\n" + b.String()
 }

@@ -126,6 +126,7 @@ func TestForcedCallsAreReadBackWhateverTheTemplate(t *testing.T) {
 				}
 				text := walk(t, c, v, 1)
 				wantCalls(t, p.Parser, text, choice)
+				wantGuarded(t, tmpl, g, v, text)
 			}
 		})
 	}
@@ -149,4 +150,52 @@ func wantCalls(t *testing.T, p chat.Parser, text string, choice chat.Choice) {
 	if len(names) == 0 || choice.Mode == chat.ModeNamed && !slices.Equal(names, choice.Names) {
 		t.Errorf("%q is read as calls of %q", text, names)
 	}
+}
+
+// wantGuarded: a model that is free to call may write that call to a strict tool,
+// and none that breaks its schema; where no form of calls is known it is told so.
+func wantGuarded(t *testing.T, tmpl *Template, g *guidance.Compiler, v vocab, call string) {
+	t.Helper()
+	strict := slices.Clone(callable)
+	strict[0].Strict = true
+	p, err := tmpl.Render(chat.Conversation{Messages: []chat.Message{{Role: "user", Content: "Hi"}}, Tools: strict, Parallel: true})
+	if err != nil {
+		if !strings.Contains(err.Error(), "strict") {
+			t.Error(err)
+		}
+		return
+	}
+	c, err := g.Compile(t.Context(), *p.Grammar)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, p.Grammar.Source)
+	}
+	if strings.HasPrefix(call, "</think>") {
+		return // the forced text ends what this one's reasoning may go on with
+	}
+	if at := accepted(t, c, v, "So be it.\n"+call); at >= 0 {
+		t.Errorf("%q is refused at token %d by\n%s", call, at, p.Grammar.Source)
+	}
+	if broken := strings.Replace(call, `"city"`, `"town"`, 1); broken != call && accepted(t, c, v, broken) < 0 {
+		t.Errorf("%q is let through", broken)
+	}
+}
+
+// accepted returns where a text is refused; -1: nowhere.
+func accepted(t *testing.T, c constrain.Constraint, v vocab, text string) int {
+	t.Helper()
+	m, err := c.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	tokens, err := v.Tokenize(text, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, token := range tokens {
+		if m.Accept(token) != nil {
+			return i
+		}
+	}
+	return -1
 }
