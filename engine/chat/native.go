@@ -57,29 +57,33 @@ func generically(c Conversation, p Prompt, callable []Tool) Prompt {
 	return p
 }
 
-// probe stands for arguments. Its form is that of no template.
-const probe = `{"moltbot_probe":"7f3a"}`
+// What stands for arguments and for a tool's name. No template writes them by itself.
+const (
+	probe     = `{"moltbot_probe":"7f3a"}`
+	probeName = "moltbot_probe_tool"
+)
 
-// form finds how calls are written.
+// form finds how calls are written: two are enough, since a name is written as it is.
 func (n Native) form(c Conversation, callable []Tool) (form, error) {
 	frame, err := n.frame(c)
 	if err != nil {
 		return form{}, err
 	}
-	var f form
-	for i, t := range callable {
-		one, err := n.written(c, frame, t)
-		if err != nil {
-			return form{}, err
-		}
-		two, err := n.written(c, frame, callable[0], t)
-		if err != nil {
-			return form{}, err
-		}
-		if i > 0 && one[1] != f.end || two[2] != one[1] {
-			return form{}, fmt.Errorf("calls end with %q, %q and %q", f.end, one[1], two[2])
-		}
-		f.opens, f.nexts, f.end = append(f.opens, one[0]), append(f.nexts, two[1]), one[1]
+	one, err := n.written(c, frame, 1)
+	if err != nil {
+		return form{}, err
+	}
+	two, err := n.written(c, frame, 2)
+	if err != nil {
+		return form{}, err
+	}
+	if two[0] != one[0] || two[2] != one[1] {
+		return form{}, fmt.Errorf("one call is written as %q, two as %q", one, two)
+	}
+	f := form{end: one[1]}
+	for _, t := range callable {
+		f.opens = append(f.opens, strings.ReplaceAll(one[0], probeName, t.Name))
+		f.nexts = append(f.nexts, strings.ReplaceAll(two[1], probeName, t.Name))
 	}
 	p, err := n.Template.Render(c)
 	if err != nil {
@@ -88,11 +92,11 @@ func (n Native) form(c Conversation, callable []Tool) (form, error) {
 	return f, f.check(p, c, callable)
 }
 
-// written returns what the template writes around the arguments of calls.
-func (n Native) written(c Conversation, fr frame, tools ...Tool) ([]string, error) {
+// written returns what the template writes around the arguments of so many calls.
+func (n Native) written(c Conversation, fr frame, calls int) ([]string, error) {
 	m := Message{Role: "assistant"}
-	for i, t := range tools {
-		m.ToolCalls = append(m.ToolCalls, ToolCall{ID: fmt.Sprintf("call%05d", i+1), Name: t.Name, Arguments: probe})
+	for i := range calls {
+		m.ToolCalls = append(m.ToolCalls, ToolCall{ID: fmt.Sprintf("call%05d", i+1), Name: probeName, Arguments: probe})
 	}
 	text, err := n.past(c, m)
 	if err != nil {
@@ -100,7 +104,7 @@ func (n Native) written(c Conversation, fr frame, tools ...Tool) ([]string, erro
 	}
 	text, ok := fr.inside(text)
 	parts := strings.Split(compactProbe(text), probe)
-	if !ok || len(parts) != len(tools)+1 {
+	if !ok || len(parts) != calls+1 {
 		return nil, fmt.Errorf("the template does not write arguments as they are: %q", text)
 	}
 	return parts, nil
