@@ -76,10 +76,7 @@ test-native: native ## bindings and end to end, with the real models
 
 .PHONY: fuzz
 fuzz: native ## every fuzz target for FUZZTIME (10s)
-	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:[0-9]*:func / /' | while read -r file name; do \
-		echo "$$name in $$(dirname "$$file")"; \
-		go -C "$$(dirname "$$file")" test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .; \
-	done
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 .PHONY: soak
 soak: native ## the random tests with SOAK (20000) draws each

@@ -7,13 +7,14 @@ import (
 	"strconv"
 )
 
-// How JSON answers are laid out. Between two lexemes stands at most one blank, or
-// one line break and an indentation: a model can't emit blanks for ever. \u is no
-// allowed escape: each string has one spelling, so a name can't come in disguise,
-// and no half of a surrogate pair comes at all.
+// How JSON answers are laid out: {"a": 1, "b": [2, 3]}, one way, so that blanks cost
+// few tokens and most of those between values are forced. \u is no allowed escape:
+// each string has one spelling, so a name can't come in disguise, and no half of a
+// surrogate pair comes at all.
 const (
-	whitespace = `\x20|\x0A\x20{0,32}`
-	escapes    = `nrbtf\"`
+	itemSeparator = ", "
+	keySeparator  = ": "
+	escapes       = `nrbtf\"`
 )
 
 // write gives a schema in the words that llguidance enforces. Keywords come before
@@ -33,7 +34,9 @@ func (r *reader) write(root *schema) (string, error) {
 		o.set("$defs", defs)
 	}
 	layout := newObject()
-	layout.set("whitespace_pattern", whitespace)
+	layout.set("whitespace_flexible", false)
+	layout.set("item_separator", itemSeparator)
+	layout.set("key_separator", keySeparator)
 	layout.set("json_allowed_escapes", escapes)
 	o.set("x-guidance", layout)
 	b, err := plainJSON(o)
