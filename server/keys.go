@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -42,7 +43,7 @@ func (s *Server) authorise(next echo.HandlerFunc) echo.HandlerFunc {
 		if len(s.keys) == 0 || c.Path() == "/health" || c.Path() == "/ready" {
 			return next(c)
 		}
-		hash, ok := s.keys.find(bearer(c.Request().Header))
+		hash, ok := s.keys.find(keyOf(c.Request().Header))
 		if !ok {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="moltbot"`)
 			return badKey(c.Request().Header)
@@ -53,6 +54,11 @@ func (s *Server) authorise(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(r.WithContext(openai.WithCaller(r.Context(), caller)))
 		return next(c)
 	}
+}
+
+// keyOf returns the key that a request sends, in OpenAI's header or else in Anthropic's.
+func keyOf(h http.Header) string {
+	return cmp.Or(bearer(h), h.Get("X-Api-Key"))
 }
 
 // bearer returns the key of "Authorization: Bearer KEY"; the scheme's case doesn't matter.
@@ -66,8 +72,8 @@ func bearer(h http.Header) string {
 
 func badKey(h http.Header) error {
 	message := "Incorrect API key provided."
-	if bearer(h) == "" {
-		message = "You didn't provide an API key. Send it in an Authorization header: Authorization: Bearer YOUR_KEY."
+	if keyOf(h) == "" {
+		message = "You didn't provide an API key. Send it in an Authorization header, Authorization: Bearer YOUR_KEY, or as x-api-key: YOUR_KEY."
 	}
 	return openai.Invalid(http.StatusUnauthorized, "", "invalid_api_key", "%s", message)
 }

@@ -25,9 +25,10 @@ import (
 // Options says how to serve. A time or size of 0 means no limit, but for WriteTimeout.
 type Options struct {
 	Catalogue models.Catalogue
-	Embedders models.Embedders // nil: none
-	Ready     func() error     // why no traffic is wanted now; nil: always ready
-	Version   string           // of the program
+	Embedders models.Embedders     // nil: none
+	Responses openai.ResponseStore // nil: none are kept
+	Ready     func() error         // why no traffic is wanted now; nil: always ready
+	Version   string               // of the program
 	Log       zerolog.Logger
 	// LogPrompts writes prompts and answers to the log, at level debug.
 	LogPrompts bool
@@ -88,6 +89,7 @@ func (s *Server) routes() http.Handler {
 	api := openai.New(openai.Options{
 		Catalogue:  s.opt.Catalogue,
 		Embedders:  s.opt.Embedders,
+		Responses:  s.opt.Responses,
 		Version:    s.opt.Version,
 		KeepAlive:  s.opt.KeepAlive,
 		LogPrompts: s.opt.LogPrompts,

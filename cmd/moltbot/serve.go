@@ -41,20 +41,21 @@ func asServe(cmd *cobra.Command, p process) {
 			return err
 		}
 		s.flags = givenFlags(cmd)
-		return s.serve(cmd.Context())
+		return errors.Join(s.serve(cmd.Context()), s.responses.close())
 	}
 }
 
 // service is one run of `moltbot serve`.
 type service struct {
 	process
-	cfg   config.Config
-	flags []string // as they were given
-	log   zerolog.Logger
-	shelf shelf
-	http  *server.Server
-	keys  bool // clients need one
-	chat  bool // the model is made for conversations
+	cfg       config.Config
+	flags     []string // as they were given
+	log       zerolog.Logger
+	shelf     shelf
+	responses kept
+	http      *server.Server
+	keys      bool // clients need one
+	chat      bool // the model is made for conversations
 }
 
 // newService reads what the service needs before it touches port or model.
@@ -74,9 +75,13 @@ func newService(p process, cfg config.Config) (*service, error) {
 		log.Warn().Msg(keys.warning)
 	}
 	s := &service{process: p, cfg: cfg, log: log, keys: len(keys.keys) > 0}
+	if s.responses, err = openResponses(cfg, log); err != nil {
+		return nil, err
+	}
 	s.http = server.New(server.Options{
 		Catalogue:         &s.shelf,
 		Embedders:         &s.shelf,
+		Responses:         s.responses.orNone(),
 		Ready:             s.shelf.ready,
 		Version:           version,
 		Log:               log,

@@ -24,6 +24,7 @@ type Config struct {
 	Model     Model     `key:"model"`
 	Embedding Embedding `key:"embedding"`
 	Rerank    Rerank    `key:"rerank"`
+	Responses Responses `key:"responses"`
 }
 
 // Server is the HTTP side.
@@ -76,6 +77,11 @@ type Rerank struct {
 	Ctx   int    `key:"ctx" min:"16" max:"16777216" zero:"the length the model was trained for, at most 8192" doc:"Tokens of query and document together at most."`
 }
 
+// Responses is what is kept of the Responses API.
+type Responses struct {
+	TTL Duration `key:"ttl" min:"1m" max:"87600h" doc:"How long a response is kept for previous_response_id, in the folder responses of data_dir."`
+}
+
 // Default is the only place that states a default; files, environment and flags write over it.
 func Default() Config {
 	return Config{
@@ -100,6 +106,7 @@ func Default() Config {
 			MMap:       true,
 			KVType:     "f16",
 		},
+		Responses: Responses{TTL: Duration(30 * 24 * time.Hour)},
 	}
 }
 

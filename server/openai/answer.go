@@ -19,12 +19,16 @@ type answer interface {
 	finish(choice int, r engine.Result) ([]any, error)
 	// usage returns what was counted so far.
 	usage() usage
-	// usageChunk returns the chunk that tells it.
-	usageChunk() any
 	// whole returns the answer for a client that does not stream; all choices have finished.
 	whole() any
 	// texts returns what was generated, by choice.
 	texts() []string
+}
+
+// chunked is an answer whose stream ends with what was counted, if that was asked for.
+type chunked interface {
+	answer
+	usageChunk() any
 }
 
 // head is what every chunk of an answer and the whole of it begin with.

@@ -59,9 +59,9 @@ func (h *Handler) render(c echo.Context, m models.Model, req chatRequest) (rende
 	parsers := make([]chat.Parser, req.n)
 	var last chat.Prompt
 	for i := range parsers {
-		p, err := m.Template().Render(req.conversation)
+		p, err := write(m, req.conversation)
 		if err != nil {
-			return rendered{}, nil, badRequest("messages", "invalid_value", "The model's chat template refuses these messages: %s.", shorten(err.Error()))
+			return rendered{}, nil, err
 		}
 		parsers[i], last = p.Parser, p
 	}

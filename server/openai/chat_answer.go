@@ -107,18 +107,24 @@ func (a *chatAnswer) finish(choice int, r engine.Result) ([]any, error) {
 	return append(chunks, a.close(choice)...), nil
 }
 
-// countReasoning counts the tokens of the reasoning by its text, since a token
-// may belong to both parts; never more than were generated.
+// countReasoning counts the tokens of a choice's reasoning.
 func (a *chatAnswer) countReasoning(s *chatState, generated int) error {
-	if s.reasoning.Len() == 0 {
-		return nil
+	tokens, err := reasoningTokens(a.vocab, s.reasoning.String(), generated)
+	a.counted.CompletionDetails.Reasoning += tokens
+	return err
+}
+
+// reasoningTokens counts the tokens of reasoning by its text, since a token may
+// belong to both parts; never more than were generated.
+func reasoningTokens(v engine.Vocab, reasoning string, generated int) (int, error) {
+	if reasoning == "" {
+		return 0, nil
 	}
-	tokens, err := a.vocab.Tokenize(s.reasoning.String(), false, false)
+	tokens, err := v.Tokenize(reasoning, false, false)
 	if err != nil {
-		return fmt.Errorf("counting reasoning tokens: %w", err)
+		return 0, fmt.Errorf("counting reasoning tokens: %w", err)
 	}
-	a.counted.CompletionDetails.Reasoning += min(len(tokens), generated)
-	return nil
+	return min(len(tokens), generated), nil
 }
 
 // say returns the chunks that tell a piece of an answer; none for an empty piece.

@@ -13,6 +13,7 @@ type chatRequest struct {
 	params
 	conversation chat.Conversation
 	format       format
+	toolSchema   string // where the schema of a tool stands in it
 	logprobs     bool
 	topLogprobs  int
 	metadata     map[string]string
@@ -24,6 +25,7 @@ func decodeChat(o object) (chatRequest, error) {
 		params:       decodeParams(o),
 		conversation: decodeConversation(o),
 		format:       decodeFormat(o),
+		toolSchema:   "function.parameters",
 		logprobs:     o.get("logprobs").boolean(),
 		topLogprobs:  int(o.get("top_logprobs").integer(0, 20, 0)),
 		metadata:     decodeMetadata(o.get("metadata")),

@@ -45,7 +45,7 @@ func (r chatRequest) checkSchemas(ctx context.Context, m models.Model) error {
 			continue
 		}
 		schema := constrain.Grammar{Kind: constrain.JSONSchema, Source: t.Schema()}
-		if _, err := compile(ctx, m, &schema, fmt.Sprintf("tools[%d].function.parameters", i)); err != nil {
+		if _, err := compile(ctx, m, &schema, fmt.Sprintf("tools[%d].%s", i, r.toolSchema)); err != nil {
 			return err
 		}
 	}

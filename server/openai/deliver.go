@@ -11,12 +11,17 @@ import (
 )
 
 // deliver sends an answer as it was asked for.
-func (h *Handler) deliver(c echo.Context, g *generation, a answer, p params) error {
+func (h *Handler) deliver(c echo.Context, g *generation, a chunked, p params) error {
 	defer g.stop()
 	defer h.note(c.Request().Context(), a)
 	if p.stream {
 		return h.stream(c, g, a, p.includeUsage)
 	}
+	return gather(c, g, a)
+}
+
+// gather waits for the end of an answer and sends it whole.
+func gather(c echo.Context, g *generation, a answer) error {
 	for g.running > 0 {
 		ev, err := g.next(0)
 		if err != nil {
@@ -42,7 +47,7 @@ func fold(a answer, ev event) ([]any, error) {
 
 // stream sends chunks as they come, and a comment whenever nothing was said for
 // a while: from admission on, through prefill, to the end.
-func (h *Handler) stream(c echo.Context, g *generation, a answer, includeUsage bool) error {
+func (h *Handler) stream(c echo.Context, g *generation, a chunked, includeUsage bool) error {
 	out := &sse{w: c.Response(), last: time.Now()}
 	for g.running > 0 {
 		ev, err := g.next(out.quiet(h.KeepAlive))

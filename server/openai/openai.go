@@ -7,7 +7,8 @@
 // completion_request.go), finds the model, submits one engine.Request per choice
 // (generation.go) and folds what comes into an answer (chat_answer.go,
 // completion_answer.go), which is sent whole or as events (deliver.go). Embeddings
-// and ranks come from a models.Embedder at once. A handler returns its errors;
+// and ranks come from a models.Embedder at once; a finished response goes to a
+// ResponseStore (responses.go). A handler returns its errors;
 // From says what the wire is told.
 package openai
 
@@ -24,6 +25,7 @@ import (
 type Options struct {
 	Catalogue models.Catalogue
 	Embedders models.Embedders // nil: none
+	Responses ResponseStore    // nil: none are kept
 	Version   string           // of the program; part of system_fingerprint
 	KeepAlive time.Duration    // a stream with nothing to say sends a comment this often; 0: never
 	// LogPrompts writes prompts and answers to the request's logger, at level debug.
@@ -40,10 +42,16 @@ func New(o Options) *Handler { return &Handler{o} }
 func (h *Handler) Routes(e *echo.Echo, m ...echo.MiddlewareFunc) {
 	e.POST("/v1/chat/completions", h.chat, m...)
 	e.POST("/v1/completions", h.complete, m...)
+	e.POST(messagesPath, h.messages, m...)
+	e.POST(messagesPath+"/count_tokens", h.countTokens, m...)
 	e.POST("/v1/embeddings", h.embed, m...)
 	for _, path := range []string{"/v1/rerank", "/v2/rerank", "/rerank"} {
 		e.POST(path, h.rerank, m...)
 	}
+	e.POST("/tokenize", h.tokenise, m...)
+	e.POST("/detokenize", h.detokenise, m...)
+	e.POST("/apply-template", h.applyTemplate, m...)
+	h.responsesRoutes(e, m...)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		e.Add(method, "/v1/models", h.listModels, m...)
 		e.Add(method, "/v1/models/*", h.getModel, m...)

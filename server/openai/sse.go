@@ -31,12 +31,19 @@ func (s *sse) quiet(every time.Duration) time.Duration {
 }
 
 // data writes one event and sends it off.
-func (s *sse) data(v any) error {
+func (s *sse) data(v any) error { return s.event("", v) }
+
+// event writes one event by its name, and sends it off; "": it has none.
+func (s *sse) event(name string, v any) error {
 	b, err := encode(v)
 	if err != nil {
 		return err
 	}
-	return s.write(append(append([]byte("data: "), b...), "\n\n"...))
+	line := []byte("data: ")
+	if name != "" {
+		line = []byte("event: " + name + "\ndata: ")
+	}
+	return s.write(append(append(line, b...), "\n\n"...))
 }
 
 // comment writes a line that clients skip: a sign of life.
@@ -85,20 +92,31 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// streamFailure is where a stream with a way of its own to tell a failure, as a
+// func(*Error) error, leaves it in the context.
+const streamFailure = "stream failure"
+
 // Write answers with an error: as JSON with its status, or, once a stream has
 // begun, as its last event. After anything else there is nothing left to say.
 func (e *Error) Write(c echo.Context) error {
-	w := c.Response()
+	w, name, body := c.Response(), "", any(e)
+	if speaksMessages(c.Request()) {
+		name, body = "error", newMessagesError(e, c)
+		tellRequest(c)
+	}
+	if tell, ok := c.Get(streamFailure).(func(*Error) error); ok && w.Committed {
+		return tell(e)
+	}
 	if w.Committed {
 		if strings.HasPrefix(w.Header().Get(echo.HeaderContentType), mimeEventStream) {
-			return (&sse{w: w}).data(e)
+			return (&sse{w: w}).event(name, body)
 		}
 		return nil
 	}
 	if e.RetryAfter > 0 {
 		w.Header().Set(echo.HeaderRetryAfter, seconds(e.RetryAfter))
 	}
-	return reply(c, e.Status, e)
+	return reply(c, e.Status, body)
 }
 
 // reply answers with JSON.

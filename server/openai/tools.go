@@ -13,6 +13,11 @@ var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 // decodeTools reads the functions that the model may call.
 func decodeTools(v value) []chat.Tool {
+	return decodeToolList(v, func(tool object) chat.Tool { return decodeFunction(tool.need("function").object()) })
+}
+
+// decodeToolList reads tools, each with the given function.
+func decodeToolList(v value, decode func(object) chat.Tool) []chat.Tool {
 	items := v.items()
 	if len(items) > maxTools {
 		v.fail("array_above_max_length", "Invalid 'tools': array too long. Expected an array with maximum length %d, but got an array with length %d instead.", maxTools, len(items))
@@ -24,7 +29,7 @@ func decodeTools(v value) []chat.Tool {
 		if kind := tool.need("type").str(); kind != "function" {
 			tool.get("type").fail("unsupported_value", "Unsupported value for '%s': '%s'. This server offers tools of the type 'function'.", tool.get("type").path, shorten(kind))
 		}
-		tools[i] = decodeFunction(tool.need("function").object())
+		tools[i] = decode(tool)
 		if slices.ContainsFunc(tools[:i], func(t chat.Tool) bool { return t.Name == tools[i].Name }) {
 			item.fail("invalid_value", "Invalid '%s': there are two tools with the name '%s'.", item.path, tools[i].Name)
 		}
@@ -87,7 +92,7 @@ func decodeAllowed(o object, tools []chat.Tool) chat.Choice {
 		c.Names = append(c.Names, decodeChosen(item.object(), tools))
 	}
 	if c.Mode == chat.ModeRequired && len(c.Names) == 0 {
-		o.get("tools").fail("empty_array", "Invalid 'tool_choice.allowed_tools.tools': empty array. A call is required, and no tool may be called.")
+		o.get("tools").fail("empty_array", "Invalid '%s': empty array. A call is required, and no tool may be called.", o.get("tools").path)
 	}
 	return c
 }
