@@ -156,17 +156,6 @@ func (m *Matcher) Forced(buf []uint32) []uint32 {
 // Stopped tells whether nothing but an end may follow.
 func (m *Matcher) Stopped() bool { return bool(C.llg_matcher_is_stopped(m.c)) }
 
-// Accepting tells whether the answer may end here.
-func (m *Matcher) Accepting() bool { return bool(C.llg_matcher_is_accepting(m.c)) }
-
-// Reset goes back to the start and keeps the caches.
-func (m *Matcher) Reset() error {
-	if C.llg_matcher_reset(m.c) != 0 {
-		return m.failed("reset")
-	}
-	return nil
-}
-
 // Close frees the C memory. A second call does nothing.
 func (m *Matcher) Close() {
 	if m.c != nil {

@@ -22,6 +22,14 @@ func (h *Handler) deliver(c echo.Context, g *generation, a chunked, p params) er
 
 // gather waits for the end of an answer and sends it whole.
 func gather(c echo.Context, g *generation, a answer) error {
+	if err := await(g, a); err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, a.whole())
+}
+
+// await folds all that comes into an answer.
+func await(g *generation, a answer) error {
 	for g.running > 0 {
 		ev, err := g.next(0)
 		if err != nil {
@@ -31,7 +39,7 @@ func gather(c echo.Context, g *generation, a answer) error {
 			return err
 		}
 	}
-	return reply(c, http.StatusOK, a.whole())
+	return nil
 }
 
 // fold gives an event to the answer, which returns the chunks that tell it.

@@ -83,14 +83,8 @@ func (h *Handler) deliverResponse(c echo.Context, g *generation, a *responsesAns
 	if req.stream {
 		return h.streamResponse(c, g, a, req)
 	}
-	for g.running > 0 {
-		ev, err := g.next(0)
-		if err != nil {
-			return err
-		}
-		if _, err := fold(a, ev); err != nil {
-			return err
-		}
+	if err := await(g, a); err != nil {
+		return err
 	}
 	if err := h.keep(c.Request().Context(), req, a.response); err != nil {
 		return err
