@@ -1,176 +1,185 @@
 // Package batching decides which rows the next step computes.
 //
-// Owns: who waits, who runs, who is paused, and how many tokens of each request
-// are known and computed. It is plain state: no lock, no clock, no I/O.
+// Owns: who waits, who runs, who is paused, who is refused, and how many tokens
+// of each request are known and computed. It is plain state: no lock, no clock,
+// no I/O; time arrives as an argument.
 // Must not import: anything outside the standard library.
-// Flow: engine tells it what happened (Submit, Cancel, Commit, NoSlot) and asks
-// what to compute (Next); what must happen to sequences goes through Effects.
+// Flow: engine tells it what happened (Submit, Cancel, Commit, NoSlot), hears
+// who came too late (Expired) and asks what to compute (Next); what must happen
+// to sequences goes through Effects.
 //
 // A request has known tokens (its prompt and what was generated so far) and
 // computed tokens (those in the KV cache). One rule covers all phases: the rows
 // of a step are known tokens that are not computed yet. One such row is a
 // decode, and so are a few that follow what was generated, where a grammar left
-// no choice; more are a prefill. A paused request has computed none and starts
-// over with all it knows.
+// no choice; more are a prefill. Behind the last known token a decode may have
+// draft rows: guesses, of which the step keeps those that came true. A paused
+// request has computed none and starts over with all it knows.
+//
+// The order of service (order.go): class, raised by waiting; the tenant with
+// the least service; the longest cached prefix; the fewest rows; arrival.
 package batching
 
 import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // ReqID names a request; ids grow with arrival.
 type ReqID int64
 
+// Class is how urgent a request is; the higher one is served first.
+type Class int8
+
+// The classes of service. Any other value stands between or beyond them.
+const (
+	FlexClass     Class = -1
+	DefaultClass  Class = 0
+	PriorityClass Class = 1
+)
+
+// Job is a request as the scheduler sees it.
+type Job struct {
+	ID        ReqID
+	Tenant    string // fairness is between tenants
+	Class     Class
+	Prompt    int       // tokens
+	MaxTokens int       // that it may generate; 0: unknown
+	Deadline  time.Time // it must have started by then; zero: none
+	EveryRow  bool      // every prompt row gives scores, so at most Limits.Outputs rows of it fit a step
+}
+
 // Limits bound a step and the queue.
 type Limits struct {
-	Seqs  int  // requests that run at once, at most
-	Cells int  // KV cells in all; no request may need more
-	Rows  int  // rows of one step, at most
-	Chunk int  // of these, for prompts while a decode waits
-	Queue int  // requests that wait, at most
-	Tail  int  // last tokens of a prompt that get a step apart; 0: none
-	Fuse  bool // decode and prefill rows share a step; else steps alternate
+	Seqs        int                // requests that run at once, at most
+	Cells       int                // tokens of one request, at most; so many KV cells there must be
+	Rows        int                // rows of one step, at most
+	Outputs     int                // of these, rows that may give scores, at least Seqs; 0: all
+	Align       int                // rows that the kernels compute at once (4 on a CPU); 0 and 1: any
+	Tail        int                // last tokens of a prompt that get a step apart; 0: none
+	Fuse        bool               // decode and prefill rows share a step; else steps alternate
+	Step        time.Duration      // how long a step of prompt rows may keep decodes waiting, or what prompt rows may add to a fused one; 0: no bound
+	Queue       int                // requests that wait, at most
+	QueueTokens int                // known tokens of waiting requests, at most; 0: no bound
+	MaxWait     time.Duration      // predicted wait beyond which a request is refused; 0: no bound
+	Age         time.Duration      // waited that long, a request counts as one class higher; 0: never
+	Weights     map[string]float64 // shares of tenants; absent: 1
 }
 
 // Room is what the cache can give to the next step.
 type Room struct {
 	Cells int // free ones and those that eviction can free
 	Seqs  int // likewise
+	Used  int // cells that hold something, idle or not: each makes every row slower
 }
 
-// Effects is all that the scheduler may ask of the world; engine implements it.
-type Effects interface {
-	// Start gives the request a sequence on its longest cached prefix and
-	// returns how many of its tokens are computed already.
-	Start(ReqID) (computed int)
-	// Pause takes the sequence back and keeps the request.
-	Pause(ReqID)
-}
-
-// Rows are consecutive tokens of one request in a step.
-type Rows struct {
-	ID   ReqID
-	From int  // place of the first in the request's sequence
-	N    int  // how many
-	Last bool // they end with the last known token: a new one is sampled
-}
-
-// Plan is one step's batch, in order.
-type Plan []Rows
-
-// Len returns the rows of the whole batch.
-func (p Plan) Len() int {
-	n := 0
-	for _, r := range p {
-		n += r.N
-	}
-	return n
-}
-
-var (
-	// ErrQueueFull refuses a request: Limits.Queue others wait already.
-	ErrQueueFull = errors.New("batching: the queue is full")
-	// ErrTooLong refuses a request that could never fit into Limits.Cells.
-	ErrTooLong = errors.New("batching: more tokens than KV cells")
-)
-
-// request is what the policy knows of a request.
-type request struct {
-	id       ReqID
-	prompt   int // tokens
-	known    int // prompt and generated tokens
-	computed int // of these, in the KV cache
-}
-
-func (r *request) missing() int { return r.known - r.computed }
-
-// burst is how many rows of one request a decode has at most.
-const burst = 16
-
-// decoding tells whether the next rows of r belong to a step for decodes.
-func (r *request) decoding() bool {
-	return r.missing() == 1 || r.computed >= r.prompt && r.missing() <= burst
-}
+// ErrTooLong refuses a request that could never fit into Limits.Cells.
+var ErrTooLong = errors.New("batching: more tokens than KV cells")
 
 // Scheduler holds the requests. Only one goroutine touches it.
 type Scheduler struct {
 	limits  Limits
+	costs   *Costs
 	fx      Effects
-	waiting []*request // by arrival: first come, first served
-	running []*request // by start: the last is the first to be paused
+	live    map[ReqID]*request
+	waiting []*request // by arrival
+	running []*request // by start
+	tenants tenants
+	gate    gate
+
+	step   int64 // counts plans
+	epoch  int64 // counts what may change an answer of Effects.Look
+	around int   // place in the queue where the last step stopped looking
 	// promptStep: the planned step makes decodes wait; decodeNext: the computed one did.
 	promptStep, decodeNext bool
-	most                   int // rows of the next step at most, after it found no slot
+	most                   int        // rows of the next step at most, after it found no slot
+	used                   int        // cells that held something at the last Next
+	accept                 float64    // chance that a draft token comes true, over all requests
+	gains                  []gain     // scratch of planner.drafts
+	some                   []*request // scratch of planner.decodes and planner.prompts
 }
 
-// New returns an empty scheduler. Limits must be positive, Chunk and Seqs at most Rows.
-func New(l Limits, fx Effects) (*Scheduler, error) {
-	if l.Seqs < 1 || l.Cells < 1 || l.Rows < 1 || l.Chunk < 1 || l.Queue < 1 {
-		return nil, fmt.Errorf("batching: limits must be positive: %+v", l)
+// New returns an empty scheduler. Costs are refined by every Commit and stay
+// readable between calls, so that the owner can save them.
+func New(l Limits, costs *Costs, fx Effects) (*Scheduler, error) {
+	l.Align = max(l.Align, 1)
+	if l.Outputs == 0 {
+		l.Outputs = l.Rows
 	}
-	if l.Chunk > l.Rows || l.Seqs > l.Rows {
-		return nil, fmt.Errorf("batching: a step of %d rows can't hold a chunk of %d or %d sequences", l.Rows, l.Chunk, l.Seqs)
+	if err := l.check(); err != nil {
+		return nil, err
 	}
-	return &Scheduler{limits: l, fx: fx, most: l.Rows}, nil
+	if err := costs.Check(); err != nil {
+		return nil, err
+	}
+	return &Scheduler{
+		limits: l, costs: costs, fx: fx, most: l.Rows, accept: firstGuess,
+		live:    map[ReqID]*request{},
+		tenants: tenants{of: map[string]*tenant{}, weights: l.Weights},
+		gate:    gate{slots: l.Seqs},
+	}, nil
 }
 
-// Submit queues a request with a prompt of that many tokens. Ids must grow.
-// Errors: ErrQueueFull, ErrTooLong.
-func (s *Scheduler) Submit(id ReqID, prompt int) error {
-	if len(s.waiting) >= s.limits.Queue {
-		return ErrQueueFull
+func (l Limits) check() error {
+	if min(l.Seqs, l.Cells, l.Rows, l.Queue) < 1 {
+		return fmt.Errorf("batching: limits must be positive: %+v", l)
 	}
-	if prompt > s.limits.Cells {
-		return ErrTooLong
+	if l.Seqs > l.Rows || l.Seqs > l.Outputs {
+		return fmt.Errorf("batching: a step of %d rows and %d outputs can't hold %d sequences", l.Rows, l.Outputs, l.Seqs)
 	}
-	s.waiting = append(s.waiting, &request{id: id, prompt: prompt, known: prompt})
+	if l.Align > l.Rows {
+		return fmt.Errorf("batching: kernels of %d rows don't fit a step of %d", l.Align, l.Rows)
+	}
+	if min(l.QueueTokens, l.Tail) < 0 || min(l.Step, l.MaxWait, l.Age) < 0 {
+		return fmt.Errorf("batching: a limit is negative: %+v", l)
+	}
+	for name, w := range l.Weights {
+		if !(w > 0) {
+			return fmt.Errorf("batching: the weight %v of tenant %q must be positive", w, name)
+		}
+	}
 	return nil
 }
 
 // Cancel forgets a request, waiting or running; the caller frees its sequence.
 // An unknown id is nothing to do.
 func (s *Scheduler) Cancel(id ReqID) {
-	is := func(r *request) bool { return r.id == id }
-	s.waiting = slices.DeleteFunc(s.waiting, is)
-	s.running = slices.DeleteFunc(s.running, is)
-}
-
-// Outcome is what came of a Last row.
-type Outcome struct {
-	ID     ReqID
-	Tokens int  // that the request knows from now on besides; 1, or more where they were forced
-	Ended  bool // it is forgotten
-}
-
-// Commit records that plan was computed, and what its Last rows gave.
-func (s *Scheduler) Commit(plan Plan, outcomes []Outcome) {
-	for _, rows := range plan {
-		s.find(rows.ID).computed = rows.From + rows.N
+	r := s.live[id]
+	if r == nil {
+		return
 	}
-	s.decodeNext, s.most = s.promptStep, s.limits.Rows
-	for _, o := range outcomes {
-		s.find(o.ID).known += o.Tokens
-		if o.Ended {
-			s.Cancel(o.ID)
+	s.tenants.charge(r.tenant, -inputWeight*float64(r.unspent()))
+	s.forget(r)
+}
+
+func (s *Scheduler) forget(r *request) {
+	if r.runs {
+		s.running = without(s.running, r)
+		r.tenant.running--
+	} else {
+		s.waiting = without(s.waiting, r)
+		s.tenants.leaves(r.tenant)
+	}
+	r.runs = false // a follower may still refer to it
+	delete(s.live, r.id)
+	s.epoch++
+}
+
+// Expired forgets and returns the waiting requests whose deadline has passed
+// before they could start.
+func (s *Scheduler) Expired(now time.Time) []ReqID {
+	var late []ReqID
+	for _, r := range s.waiting {
+		if !r.begun && !r.deadline.IsZero() && now.After(r.deadline) {
+			late = append(late, r.id)
 		}
 	}
-}
-
-// NoSlot hears that the backend found no room for the plan, which was not
-// computed: the latest started request is paused; where only one runs, the next
-// step is half as large. It returns false when neither can help.
-func (s *Scheduler) NoSlot(plan Plan) bool {
-	switch {
-	case len(s.running) > 1:
-		s.pauseLast()
-	case plan.Len() > 1:
-		s.most = plan.Len() / 2
-	default:
-		return false
+	for _, id := range late {
+		s.Cancel(id)
 	}
-	return true
+	return late
 }
 
 // Load returns how many requests run and wait.
@@ -185,46 +194,9 @@ func (s *Scheduler) Ahead() int {
 	return n
 }
 
-func (s *Scheduler) find(id ReqID) *request {
-	i := slices.IndexFunc(s.running, func(r *request) bool { return r.id == id })
-	return s.running[i]
+func without(list []*request, r *request) []*request {
+	if i := slices.Index(list, r); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
 }
-
-// Check returns an error when an invariant is broken.
-func (s *Scheduler) Check() error {
-	if len(s.running) > s.limits.Seqs {
-		return fmt.Errorf("batching: %d requests run, %d may", len(s.running), s.limits.Seqs)
-	}
-	if !slices.IsSortedFunc(s.waiting, byArrival) {
-		return errors.New("batching: the queue is out of order")
-	}
-	seen := map[ReqID]bool{}
-	for _, r := range slices.Concat(s.waiting, s.running) {
-		if seen[r.id] {
-			return fmt.Errorf("batching: request %d stands twice", r.id)
-		}
-		seen[r.id] = true
-		if err := r.check(s.limits); err != nil {
-			return err
-		}
-	}
-	return s.checkWaiting()
-}
-
-func (r *request) check(l Limits) error {
-	if r.computed < 0 || r.computed >= r.known || r.computed > l.Cells {
-		return fmt.Errorf("batching: request %d has computed %d of %d tokens", r.id, r.computed, r.known)
-	}
-	return nil
-}
-
-func (s *Scheduler) checkWaiting() error {
-	for _, r := range s.waiting {
-		if r.computed != 0 {
-			return fmt.Errorf("batching: request %d waits with %d computed tokens", r.id, r.computed)
-		}
-	}
-	return nil
-}
-
-func byArrival(a, b *request) int { return int(a.id - b.id) }

@@ -1,158 +1,184 @@
 package batching
 
-import "slices"
+import (
+	"slices"
+	"sort"
+	"time"
+)
 
-// Next plans a step: decodes first, then prompts in chunks, first come, first
-// served. An empty plan means that there is nothing to compute.
+// Rows are consecutive tokens of one request in a step: N - Draft known ones,
+// then Draft proposed ones.
+type Rows struct {
+	ID    ReqID
+	From  int  // place of the first in the request's sequence
+	N     int  // how many, drafts included
+	Last  bool // the known ones end with the last known token: a new one is sampled
+	Draft int  // of N, the last ones: guesses, each sampled as well; above 0 only where Last is set
+}
+
+// Plan is one step's batch, in order. A request stands in it at most once.
+type Plan []Rows
+
+// Len returns the rows of the whole batch.
+func (p Plan) Len() int {
+	n := 0
+	for _, r := range p {
+		n += r.N
+	}
+	return n
+}
+
+// Next plans a step. An empty plan means that there is nothing to compute.
 //
 // Where steps alternate (Limits.Fuse is false), a decode waits for at most one
-// chunk: a step for prompts is followed by one for decodes. Where they fuse,
-// every step holds all decodes.
-func (s *Scheduler) Next(room Room) Plan {
-	d := &draft{s: s, room: room}
-	s.promptStep = false
+// step of prompt rows, which takes Limits.Step at most. Where they fuse, every
+// step holds all decodes, and prompt rows add at most that.
+func (s *Scheduler) Next(room Room, now time.Time) Plan {
+	for range len(s.running) + 2 { // all that was planned may be paused to make room
+		p := s.planner(room, now)
+		p.fill()
+		if len(p.plan) > 0 || len(s.live) == 0 {
+			return p.plan
+		}
+		room = p.room
+	}
+	return nil
+}
+
+// planner is a plan in the making, with the room that is left.
+type planner struct {
+	s       *Scheduler
+	now     time.Time
+	room    Room
+	plan    Plan
+	rows    int        // of plan
+	outputs int        // rows that may still give scores
+	looks   int        // answers of Effects.Look that may still be asked for
+	opening *request   // the waiting request that starts next, where opened is set
+	opened  bool       // opening is up to date
+	queue   []*request // running prompts without rows yet, in order of service
+}
+
+func (s *Scheduler) planner(room Room, now time.Time) *planner {
+	s.step++
+	s.epoch++
+	s.used = room.Used
+	return &planner{s: s, now: now, room: room, outputs: s.limits.Outputs, looks: looksPerStep}
+}
+
+// fill chooses what kind of step it is.
+func (p *planner) fill() {
+	s := p.s
 	decodes := slices.ContainsFunc(s.running, (*request).decoding)
-	prompts := s.prefillWaits(room)
+	prompts := p.promptsWait()
 	switch {
-	case decodes && (s.limits.Fuse || !prompts || s.decodeNext):
-		d.decodes()
-		if s.limits.Fuse {
-			d.prompts(min(s.limits.Chunk, s.most-d.plan.Len()))
-		}
-	case decodes:
-		d.prompts(min(s.limits.Chunk, s.most))
-		s.promptStep = true
-	default:
-		d.prompts(s.most)
+	case !decodes:
+		p.prompts(s.most)
+	case s.limits.Fuse:
+		p.decodes()
+		p.prompts(p.budget())
+		p.drafts()
+	case prompts && !s.decodeNext:
+		p.prompts(p.budget())
 	}
-	if len(d.plan) == 0 && len(s.running) > 0 {
-		return s.Next(d.room) // all that was planned got paused to make room
+	if decodes && len(p.plan) == 0 {
+		p.decodes()
+		p.drafts()
 	}
-	return d.plan
+	s.promptStep = slices.ContainsFunc(s.running, func(r *request) bool { return r.decoding() && r.planned != s.step })
 }
 
-// prefillWaits tells whether a step for prompts would have rows.
-func (s *Scheduler) prefillWaits(room Room) bool {
-	for _, r := range s.running {
-		if !r.decoding() {
-			return true
-		}
+// promptsWait tells whether a step for prompts would have rows.
+func (p *planner) promptsWait() bool {
+	if len(p.s.running) < p.s.limits.Seqs || p.preemptible() {
+		p.survey()
+	} else {
+		p.close()
 	}
-	return len(s.waiting) > 0 && s.admits(s.waiting[0], room)
+	return slices.ContainsFunc(p.s.running, func(r *request) bool { return !r.decoding() }) || p.open() != nil
 }
 
-// admits tells whether a waiting request may start: there is a sequence, and
-// cells for all it knows besides what running requests still need for theirs.
-// Alone it may always: Submit has checked that it fits.
-func (s *Scheduler) admits(r *request, room Room) bool {
-	if len(s.running) == 0 {
-		return true
+// budget returns how many prompt rows the step may have besides those that it
+// has: as many as add at most Limits.Step, in whole passes of the kernels, and
+// one pass at least.
+func (p *planner) budget() int {
+	s := p.s
+	most, align := s.most-p.rows, s.limits.Align
+	if s.limits.Step == 0 || most <= align {
+		return most
 	}
-	owed := 0
-	for _, q := range s.running {
-		owed += q.missing()
-	}
-	free := room.Cells - owed - headroom*len(s.running)
-	return len(s.running) < s.limits.Seqs && room.Seqs > 0 && r.known < free
+	allowed := s.cost(p.rows) + s.limits.Step
+	passes := sort.Search(most/align, func(i int) bool { return s.cost(p.rows+(i+1)*align) > allowed })
+	return max(1, passes) * align
 }
 
-// headroom is how many tokens each running request can grow by before a newly
-// started one is paused again: it keeps a full cache from thrashing.
-const headroom = 16
-
-// draft is a plan in the making, with the room that is left.
-type draft struct {
-	s    *Scheduler
-	room Room
-	plan Plan
+// cost predicts a step of that many rows, filled up to whole passes.
+func (s *Scheduler) cost(rows int) time.Duration {
+	align := s.limits.Align
+	return s.costs.Predict((rows+align-1)/align*align, s.used)
 }
 
-// decodes plans the rows of each running request that decodes: one at least,
-// more while the step has rows for those that follow.
-func (d *draft) decodes() {
-	decoding := slices.DeleteFunc(slices.Clone(d.s.running), func(r *request) bool { return !r.decoding() })
-	for i, r := range decoding {
-		if d.makeRoom(r) {
-			d.add(r, max(1, d.s.most-d.plan.Len()-len(decoding[i+1:])))
+// decodes plans the known rows of each running request that decodes: one at
+// least, more while the step has rows for those that follow.
+func (p *planner) decodes() {
+	s := p.s
+	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return !r.decoding() })
+	for i, r := range s.some {
+		if p.makeRoom(r) {
+			p.add(r, max(1, s.most-p.rows-len(s.some[i+1:])))
 		}
 	}
-}
-
-// prompts plans up to budget rows for requests that don't decode yet, then starts waiting ones while rows and room last.
-func (d *draft) prompts(budget int) {
-	for _, r := range slices.Clone(d.s.running) {
-		if budget > 0 && !r.decoding() && d.makeRoom(r) {
-			budget -= d.add(r, budget)
-		}
-	}
-	for budget > 0 && len(d.s.waiting) > 0 && d.s.admits(d.s.waiting[0], d.room) {
-		budget -= d.add(d.start(), budget)
-	}
-}
-
-// start moves the first waiting request to the running ones.
-func (d *draft) start() *request {
-	r := d.s.waiting[0]
-	d.s.waiting = d.s.waiting[1:]
-	d.s.running = append(d.s.running, r)
-	r.computed = d.s.fx.Start(r.id)
-	d.room.Seqs--
-	d.room.Cells -= r.computed // they were idle, now they are held
-	return r
 }
 
 // add plans the next rows of r, at most budget, and returns how many.
-func (d *draft) add(r *request, budget int) int {
-	n := min(d.s.wanted(r), budget, d.room.Cells)
-	if n == 0 {
+func (p *planner) add(r *request, budget int) int {
+	n := p.scored(r, min(p.s.wanted(r), budget, p.room.Cells))
+	if n <= 0 {
 		return 0
 	}
-	d.plan = append(d.plan, Rows{ID: r.id, From: r.computed, N: n, Last: n == r.missing()})
-	d.room.Cells -= n
+	rows := Rows{ID: r.id, From: r.computed, N: n, Last: n == r.missing()}
+	p.plan = append(p.plan, rows)
+	p.rows += n
+	p.room.Cells -= n
+	p.outputs -= r.outputs(rows)
+	r.planned, r.inPlan, r.served = p.s.step, n, p.now
 	return n
 }
 
 // wanted returns how many rows would do for r now: all that is missing, but for
-// the tail of a prompt, which gets a step apart.
+// the tail of a prompt, which gets a step apart, and up to where a follower forks.
 func (s *Scheduler) wanted(r *request) int {
 	n := r.missing()
-	if r.decoding() || n <= s.limits.Tail {
+	if r.decoding() {
 		return n
 	}
-	return n - s.limits.Tail
-}
-
-// makeRoom pauses the latest started requests until a cell is free for r. It
-// returns false when r itself is paused, now or before.
-func (d *draft) makeRoom(r *request) bool {
-	for d.room.Cells == 0 && slices.Contains(d.s.running, r) {
-		d.pause()
+	if n > s.limits.Tail {
+		n -= s.limits.Tail
 	}
-	return slices.Contains(d.s.running, r)
+	if r.fork > r.computed {
+		n = min(n, r.fork-r.computed)
+	}
+	return n
 }
 
-// pause takes the latest started request out of the step and its cells back.
-func (d *draft) pause() {
-	last := d.s.running[len(d.s.running)-1]
-	d.room.Seqs++
-	d.room.Cells += last.computed
-	d.plan = slices.DeleteFunc(d.plan, func(rows Rows) bool {
-		if rows.ID == last.id {
-			d.room.Cells += rows.N
-		}
-		return rows.ID == last.id
-	})
-	d.s.pauseLast()
+// scored returns how many of n rows of r the step can give scores for.
+func (p *planner) scored(r *request, n int) int {
+	if r.everyRow && r.computed < r.prompt {
+		return min(n, p.outputs)
+	}
+	if n == r.missing() && p.outputs == 0 {
+		return n - 1
+	}
+	return n
 }
 
-// pauseLast puts the latest started request back into the queue, in its place
-// by arrival, with nothing computed.
-func (s *Scheduler) pauseLast() {
-	last := len(s.running) - 1
-	r := s.running[last]
-	s.running = s.running[:last]
-	s.fx.Pause(r.id)
-	r.computed = 0
-	i, _ := slices.BinarySearchFunc(s.waiting, r, byArrival)
-	s.waiting = slices.Insert(s.waiting, i, r)
+// outputs returns how many of rows give scores.
+func (r *request) outputs(rows Rows) int {
+	switch {
+	case r.everyRow && rows.From < r.prompt:
+		return rows.N
+	case rows.Last:
+		return 1 + rows.Draft
+	}
+	return 0
 }

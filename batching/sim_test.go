@@ -2,38 +2,58 @@ package batching
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
-// sim drives a scheduler as an engine would, with random arrivals,
-// cancellations and backends that find no slot, and holds it to its promises.
+// sim drives a scheduler as an engine would, with random arrivals, cancellations
+// and backends that find no slot, and holds it to its promises. Its cache knows
+// each cell: requests of one family begin alike and share what one has computed.
 type sim struct {
-	t       *rapid.T
-	s       *Scheduler
-	limits  Limits
-	next    ReqID
-	goals   map[ReqID]int // tokens that each live request is to have in the end
-	known   map[ReqID]int
-	prompts map[ReqID]int
-	held    map[ReqID]int // computed tokens, by request with a sequence
-	waited  map[ReqID]int // steps since a decode last advanced
-	steps   int
-	done    int
+	t      *rapid.T
+	s      *Scheduler
+	limits Limits
+	now    time.Time
+	next   ReqID
+	live   map[ReqID]*simRequest
+	refs   map[int]int // sequences that share a cell
+	cells  int         // numbers given to cells so far
+	family [3]int      // tokens that requests of a family share
+	asked  map[ReqID]int
+	steps  int
+}
+
+type simRequest struct {
+	job    Job
+	family int
+	known  int
+	goal   int   // tokens that it is to have in the end
+	cells  []int // of its sequence
+	runs   bool
+	begun  bool
+	waited int // steps since a decode last advanced
 }
 
 func newSim(t *rapid.T) *sim {
 	l := Limits{
 		Seqs:  rapid.IntRange(1, 8).Draw(t, "seqs"),
-		Cells: rapid.IntRange(8, 300).Draw(t, "cells"),
+		Cells: rapid.IntRange(40, 300).Draw(t, "cells"),
 		Rows:  rapid.IntRange(8, 64).Draw(t, "rows"),
 		Queue: rapid.IntRange(1, 40).Draw(t, "queue"),
 		Tail:  rapid.IntRange(0, 5).Draw(t, "tail"),
 		Fuse:  rapid.Bool().Draw(t, "fuse"),
+		Align: rapid.SampledFrom([]int{0, 1, 4, 8}).Draw(t, "align"),
+		Step:  time.Duration(rapid.IntRange(0, 40).Draw(t, "step")) * ms,
+		Age:   time.Duration(rapid.IntRange(0, 3).Draw(t, "age")) * 20 * ms,
 	}
-	l.Chunk = rapid.IntRange(1, l.Rows).Draw(t, "chunk")
-	m := &sim{t: t, limits: l, goals: map[ReqID]int{}, known: map[ReqID]int{}, prompts: map[ReqID]int{}, held: map[ReqID]int{}, waited: map[ReqID]int{}}
-	s, err := New(l, m)
+	l.Outputs = rapid.IntRange(l.Seqs, l.Rows).Draw(t, "outputs")
+	m := &sim{t: t, limits: l, now: time.Unix(1e9, 0), live: map[ReqID]*simRequest{}, refs: map[int]int{}}
+	for i := range m.family {
+		m.family[i] = rapid.IntRange(0, l.Cells/3).Draw(t, "family")
+	}
+	costs := &Costs{Points: []Point{{1, 2 * ms}, {8, 3 * ms}, {64, 40 * ms}}, Cell: float64(rapid.IntRange(0, 200).Draw(t, "cell"))}
+	s, err := New(l, costs, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,41 +61,141 @@ func newSim(t *rapid.T) *sim {
 	return m
 }
 
-// Start gives a sequence, now and then on a cached prefix.
-func (m *sim) Start(id ReqID) int {
-	if _, twice := m.held[id]; twice {
+// found returns what is computed, or about to be, of the tokens of q.
+func (m *sim) found(q *simRequest) (p Prefix, source *simRequest) {
+	for id := ReqID(1); id <= m.next; id++ {
+		r := m.live[id]
+		if r == nil || r == q || !r.runs || r.family != q.family {
+			continue
+		}
+		common := min(m.family[q.family], q.known-1, r.known)
+		if ready := min(common, len(r.cells)); ready > p.Ready {
+			p.Ready, p.Free, source = ready, ready, r
+		}
+		if common > p.Coming {
+			p.Coming, p.Leader = common, id
+		}
+	}
+	if p.Coming <= p.Ready {
+		p.Coming = 0
+	}
+	return p, source
+}
+
+// Look implements Effects.
+func (m *sim) Look(id ReqID) Prefix {
+	q := m.live[id]
+	if q == nil || q.runs {
+		m.t.Fatalf("looked for request %d, which doesn't wait", id)
+	}
+	p, _ := m.found(q)
+	return p
+}
+
+// Start gives a sequence, on what others have computed, or now and then on a
+// prefix that was kept.
+func (m *sim) Start(id ReqID) Started {
+	q := m.live[id]
+	if q == nil || q.runs {
 		m.t.Fatalf("request %d started twice", id)
 	}
-	cached := 0
-	if m.free() == m.limits.Cells && rapid.Bool().Draw(m.t, "hit") {
-		cached = rapid.IntRange(0, m.known[id]-1).Draw(m.t, "cached")
+	p, source := m.found(q)
+	if p.Coming-p.Ready >= worthWaiting {
+		m.t.Fatalf("request %d started with %d tokens, request %d is about to have %d", id, p.Ready, p.Leader, p.Coming)
 	}
-	m.held[id] = cached
-	return cached
+	q.runs, q.begun = true, true
+	if source != nil {
+		q.cells = m.share(source.cells[:p.Ready])
+		return Started{Computed: p.Ready}
+	}
+	kept := 0
+	if len(m.refs) == 0 && rapid.Bool().Draw(m.t, "hit") {
+		kept = rapid.IntRange(0, q.known-1).Draw(m.t, "kept")
+	}
+	m.grow(q, kept)
+	return Started{Computed: kept, Cells: kept}
 }
 
-func (m *sim) Pause(id ReqID) {
-	if _, runs := m.held[id]; !runs {
+func (m *sim) share(cells []int) []int {
+	for _, c := range cells {
+		m.refs[c]++
+	}
+	return append([]int(nil), cells...)
+}
+
+func (m *sim) grow(q *simRequest, n int) {
+	for range n {
+		m.cells++
+		m.refs[m.cells] = 1
+		q.cells = append(q.cells, m.cells)
+	}
+}
+
+// shrink keeps n cells of q and returns how many are free by it.
+func (m *sim) shrink(q *simRequest, n int) (freed int) {
+	for _, c := range q.cells[n:] {
+		if m.refs[c]--; m.refs[c] == 0 {
+			delete(m.refs, c)
+			freed++
+		}
+	}
+	q.cells = q.cells[:n]
+	return freed
+}
+
+// Pause implements Effects.
+func (m *sim) Pause(id ReqID) int {
+	q := m.live[id]
+	if q == nil || !q.runs {
 		m.t.Fatalf("request %d paused but not running", id)
 	}
-	delete(m.held, id)
-	delete(m.waited, id)
+	q.runs, q.waited = false, 0
+	return m.shrink(q, 0)
 }
 
-func (m *sim) free() int {
-	n := m.limits.Cells
-	for _, c := range m.held {
-		n -= c
+// Propose implements Effects.
+func (m *sim) Propose(id ReqID, most int) int {
+	if m.asked[id]++; m.asked[id] > 1 {
+		m.t.Fatalf("request %d is asked for drafts twice in a step", id)
 	}
-	return n
+	q := m.live[id]
+	if most < 1 || q.known+most >= m.limits.Cells || q.job.MaxTokens > 0 && q.known+most >= q.job.Prompt+q.job.MaxTokens {
+		m.t.Fatalf("%d drafts are asked of request %d with %d tokens", most, id, q.known)
+	}
+	return rapid.IntRange(0, most).Draw(m.t, "drafts")
+}
+
+func (m *sim) free() int { return m.limits.Cells - len(m.refs) }
+
+func (m *sim) room() Room {
+	running := 0
+	for _, q := range m.live {
+		if q.runs {
+			running++
+		}
+	}
+	return Room{Cells: m.free(), Seqs: m.limits.Seqs - running, Used: len(m.refs)}
 }
 
 func (m *sim) submit(t *rapid.T) {
 	m.next++
-	prompt := rapid.IntRange(1, m.limits.Cells-1).Draw(t, "prompt")
-	if m.s.Submit(m.next, prompt) == nil {
-		m.known[m.next], m.prompts[m.next] = prompt, prompt
-		m.goals[m.next] = rapid.IntRange(prompt+1, m.limits.Cells).Draw(t, "goal")
+	q := &simRequest{family: rapid.IntRange(0, len(m.family)-1).Draw(t, "family")}
+	q.known = rapid.IntRange(m.family[q.family]+1, m.limits.Cells-1).Draw(t, "prompt")
+	q.goal = rapid.IntRange(q.known+1, m.limits.Cells).Draw(t, "goal")
+	q.job = Job{
+		ID: m.next, Prompt: q.known,
+		Tenant:   rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "tenant"),
+		Class:    Class(rapid.IntRange(-1, 1).Draw(t, "class")),
+		EveryRow: rapid.IntRange(0, 5).Draw(t, "every row") == 0,
+	}
+	if rapid.Bool().Draw(t, "bounded") {
+		q.job.MaxTokens = q.goal - q.known
+	}
+	if rapid.IntRange(0, 3).Draw(t, "late") == 0 {
+		q.job.Deadline = m.now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "deadline")) * ms)
+	}
+	if m.s.Submit(q.job, m.now) == nil {
+		m.live[m.next] = q
 	}
 }
 
@@ -86,17 +206,32 @@ func (m *sim) cancel(t *rapid.T) {
 }
 
 func (m *sim) forget(id ReqID) {
-	delete(m.goals, id)
-	delete(m.known, id)
-	delete(m.prompts, id)
-	delete(m.held, id)
-	delete(m.waited, id)
+	if q := m.live[id]; q != nil {
+		m.shrink(q, 0)
+		delete(m.live, id)
+	}
+}
+
+func (m *sim) expire() {
+	for _, id := range m.s.Expired(m.now) {
+		if q := m.live[id]; q == nil || q.begun || !m.now.After(q.job.Deadline) {
+			m.t.Fatalf("request %d is late: %+v", id, q)
+		}
+		m.forget(id)
+	}
+	for id, q := range m.live {
+		if !q.begun && !q.job.Deadline.IsZero() && m.now.After(q.job.Deadline) {
+			m.t.Fatalf("request %d waits beyond its deadline", id)
+		}
+	}
 }
 
 func (m *sim) step(t *rapid.T) {
-	plan := m.s.Next(Room{Cells: m.free(), Seqs: m.limits.Seqs - len(m.held)})
-	if len(plan) == 0 && len(m.goals) > 0 {
-		t.Fatalf("%d requests live, and nothing is planned", len(m.goals))
+	m.expire()
+	m.asked = map[ReqID]int{}
+	plan := m.s.Next(m.room(), m.now)
+	if len(plan) == 0 && len(m.live) > 0 {
+		t.Fatalf("%d requests live, and nothing is planned", len(m.live))
 	}
 	m.checkPlan(plan)
 	if rapid.IntRange(0, 19).Draw(t, "no slot") == 0 && m.s.NoSlot(plan) {
@@ -110,30 +245,36 @@ func (m *sim) compute(plan Plan) {
 	m.checkWaits(plan)
 	var outcomes []Outcome
 	for _, r := range plan {
-		m.held[r.ID] += r.N
-		m.waited[r.ID] = 0
+		q := m.live[r.ID]
+		m.grow(q, r.N)
+		q.waited = 0
 		if r.Last {
-			outcomes = append(outcomes, m.outcome(r.ID))
+			outcomes = append(outcomes, m.outcome(r))
 		}
 	}
-	m.s.Commit(plan, outcomes)
+	took := m.s.cost(plan.Len())
+	m.now = m.now.Add(took)
+	m.s.Commit(plan, outcomes, took)
 	for _, o := range outcomes {
 		if o.Ended {
 			m.forget(o.ID)
-			m.done++
 		}
 	}
 	m.steps++
 }
 
-// outcome draws how many tokens a request gets to know: mostly one, at times many that were forced.
-func (m *sim) outcome(id ReqID) Outcome {
-	n := 1
+// outcome draws how many drafts come true and how many tokens a request gets to
+// know: mostly one more than those, at times many that were forced.
+func (m *sim) outcome(r Rows) Outcome {
+	q := m.live[r.ID]
+	kept := min(rapid.IntRange(0, r.Draft).Draw(m.t, "kept"), q.goal-q.known-1)
+	n := kept + 1
 	if rapid.IntRange(0, 3).Draw(m.t, "forced") == 0 {
-		n = min(rapid.IntRange(1, 2*burst).Draw(m.t, "tokens"), m.goals[id]-m.known[id])
+		n = min(n+rapid.IntRange(0, 2*burst).Draw(m.t, "tokens"), q.goal-q.known)
 	}
-	m.known[id] += n
-	return Outcome{ID: id, Tokens: n, Ended: m.known[id] == m.goals[id]}
+	m.shrink(q, r.From+r.N-r.Draft+kept)
+	q.known += n
+	return Outcome{ID: r.ID, Tokens: n, Kept: kept, Ended: q.known == q.goal}
 }
 
 // checkPlan states what holds of every step.
@@ -141,36 +282,57 @@ func (m *sim) checkPlan(plan Plan) {
 	if plan.Len() > m.limits.Rows || plan.Len() > m.free() {
 		m.t.Fatalf("%d rows planned, %d may be, %d cells are free", plan.Len(), m.limits.Rows, m.free())
 	}
+	outputs, seen := 0, map[ReqID]bool{}
 	for _, r := range plan {
+		if seen[r.ID] {
+			m.t.Fatalf("request %d stands twice in %v", r.ID, plan)
+		}
+		seen[r.ID] = true
 		m.checkRows(r)
+		outputs += m.outputs(r)
 	}
+	if outputs > m.limits.Outputs {
+		m.t.Fatalf("%d rows are to give scores, %d may: %v", outputs, m.limits.Outputs, plan)
+	}
+}
+
+func (m *sim) outputs(r Rows) int {
+	switch q := m.live[r.ID]; {
+	case q.job.EveryRow && r.From < q.job.Prompt:
+		return r.N
+	case r.Last:
+		return 1 + r.Draft
+	}
+	return 0
 }
 
 func (m *sim) checkRows(r Rows) {
-	computed, runs := m.held[r.ID]
-	if !runs || r.From != computed || r.N < 1 || r.From+r.N > m.known[r.ID] {
-		m.t.Fatalf("rows %+v of a request with %d of %d tokens computed", r, computed, m.known[r.ID])
+	q := m.live[r.ID]
+	if q == nil || !q.runs || r.From != len(q.cells) || r.N-r.Draft < 1 || r.From+r.N-r.Draft > q.known {
+		m.t.Fatalf("rows %+v of %+v", r, q)
 	}
-	if r.Last != (r.From+r.N == m.known[r.ID]) {
-		m.t.Fatalf("rows %+v: is the last of %d tokens among them?", r, m.known[r.ID])
+	if r.Last != (r.From+r.N-r.Draft == q.known) || r.Draft > 0 && !r.Last {
+		m.t.Fatalf("rows %+v: is the last of %d tokens among them?", r, q.known)
 	}
 }
 
-// checkWaits: a decode is part of the step that is computed, or of the next one.
+// checkWaits: a decode is part of the step that is computed, or of the next one,
+// and the step that it waits for is as short as was asked for.
 func (m *sim) checkWaits(plan Plan) {
 	planned := map[ReqID]bool{}
 	for _, r := range plan {
 		planned[r.ID] = true
 	}
-	for id, computed := range m.held {
-		missing := m.known[id] - computed
-		decodes := missing == 1 || missing <= burst && computed >= m.prompts[id]
-		if !decodes || planned[id] {
+	for id, q := range m.live {
+		missing := q.known - len(q.cells)
+		decodes := missing == 1 || missing <= burst && len(q.cells) >= q.job.Prompt
+		if !q.runs || !decodes || planned[id] {
 			continue
 		}
-		m.waited[id]++
-		if m.waited[id] > 1 || plan.Len() > m.limits.Chunk || m.limits.Fuse {
-			m.t.Fatalf("the decode of request %d waits for %d steps, now behind %d prompt rows (chunk %d)", id, m.waited[id], plan.Len(), m.limits.Chunk)
+		q.waited++
+		long := m.limits.Step > 0 && m.s.cost(plan.Len()) > m.limits.Step && plan.Len() > max(1, m.limits.Align)
+		if q.waited > 1 || long || m.limits.Fuse {
+			m.t.Fatalf("the decode of request %d waits for %d steps, now behind %d prompt rows", id, q.waited, plan.Len())
 		}
 	}
 }
@@ -182,7 +344,8 @@ func (m *sim) check(t *rapid.T) {
 }
 
 // TestSimulation: whatever arrives, goes away or finds no slot, each request
-// that isn't cancelled gets all its tokens, within the limits, in finite steps.
+// that isn't cancelled or late gets all its tokens, within the limits, in finite
+// steps; nobody computes what another is about to have.
 func TestSimulation(t *testing.T) {
 	total := 0
 	for range 20 {
@@ -201,7 +364,7 @@ func simulate(t *rapid.T) int {
 		"submit": m.submit, "submit too": m.submit, "cancel": m.cancel,
 		"step": m.step, "step too": m.step, "step more": m.step, "": m.check,
 	})
-	for len(m.goals) > 0 {
+	for len(m.live) > 0 {
 		m.step(t)
 		m.check(t)
 		if m.steps > 1_000_000 {

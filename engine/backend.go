@@ -29,14 +29,22 @@ type Row struct {
 	Output bool // logits are wanted
 }
 
+// DraftRows is how many rows of a step may give scores besides one of each sequence.
+const DraftRows = 48
+
 // Shape is what a loaded model and its context can hold.
 type Shape struct {
-	Vocab int  // tokens
-	Cells int  // KV cells, all sequences together
-	Seqs  int  // sequences
-	Rows  int  // rows of one batch at most
-	Tail  int  // last tokens of a prompt that are computed in a step of their own; 0: none
-	Fuse  bool // decode and prefill rows go together in one batch (GPU); else steps alternate
+	Vocab     int  // tokens
+	Cells     int  // KV cells, all sequences together
+	Seqs      int  // sequences
+	Rows      int  // rows of one batch at most
+	Outputs   int  // rows of one batch that may ask for scores
+	Window    int  // tokens that a sliding window reaches back; 0: every layer attends to all
+	CellBytes int  // bytes of a token outside of the context, about
+	Align     int  // rows that the kernels compute at once; 0 and 1: any
+	States    bool // sequences can be continued, but neither cut nor shared (recurrent layers)
+	Tail      int  // last tokens of a prompt that are computed in a step of their own; 0: none
+	Fuse      bool // decode and prefill rows go together in one batch (GPU); else steps alternate
 }
 
 // Backend computes. One goroutine, locked to its thread, calls it.
@@ -50,6 +58,19 @@ type Backend interface {
 	// Remove drops [p0, ∞) of a sequence. It returns false where the model's
 	// memory can't take back a part; the sequence is then unchanged.
 	Remove(seq SeqID, p0 Pos) bool
+	// Identity names all that saved bytes depend on; nil where nothing can be saved.
+	Identity() []byte
+	// Fork lets dst, which is empty, share the first n tokens of src.
+	Fork(src, dst SeqID, n Pos)
+	// SaveSize returns the bytes that Save needs for [from, to) of a sequence.
+	SaveSize(seq SeqID, from, to Pos) int
+	// Save writes [from, to) of a sequence to b. From whole on, the layers of a
+	// sliding window are in it as well.
+	Save(b []byte, seq SeqID, from, to Pos) (n int, whole Pos, err error)
+	// Load appends tokens [from, to) of what Save wrote to a sequence that holds
+	// [0, from). After an error the sequence is as it was. Errors:
+	// kvcache.ErrNoCells, kvcache.ErrLost.
+	Load(b []byte, seq SeqID, from, to Pos) error
 	// CanResume tells whether a sequence truncated to n tokens still holds all
 	// that the model attends to (sliding windows forget).
 	CanResume(seq SeqID, n Pos) bool

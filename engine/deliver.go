@@ -6,9 +6,10 @@ import (
 	"github.com/moltbot/moltbot/batching"
 )
 
-// decode lets the backend compute the plan's rows and counts their cells.
+// decode lets the backend compute the plan's rows and tells the cache which
+// tokens lie in cells from now on. Drafts don't: they are only guessed.
 func (e *Engine) decode(plan batching.Plan) error {
-	e.evict(plan.Len())
+	e.cache.Evict(plan.Len())
 	e.rows = e.rows[:0]
 	for _, r := range plan {
 		e.rows = e.live[r.ID].appendRows(e.rows, r)
@@ -17,45 +18,94 @@ func (e *Engine) decode(plan batching.Plan) error {
 		return err
 	}
 	for _, r := range plan {
-		q := e.live[r.ID]
-		q.computed = r.From + r.N
-		if err := e.cache.Grow(q.seq, r.N); err != nil {
+		if err := e.computed(e.live[r.ID], r.From+r.N-r.Draft); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// computed records that the first n known tokens of q lie in its cells.
+func (e *Engine) computed(q *sequence, n int) error {
+	fresh := q.tokens[q.computed:n]
+	q.computed = n
+	return e.cache.Grow(q.seq, fresh)
+}
+
+// appendRows appends the known tokens of a plan's rows, then its drafts. The
+// last known token gives scores, and so does each draft.
 func (q *sequence) appendRows(rows []Row, r batching.Rows) []Row {
-	for i := r.From; i < r.From+r.N; i++ {
+	known := r.From + r.N - r.Draft
+	for i := r.From; i < known; i++ {
 		rows = append(rows, Row{Token: q.tokens[i], Pos: Pos(i), Seq: q.seq})
 	}
 	rows[len(rows)-1].Output = r.Last
+	for i, token := range q.drafts[:r.Draft] {
+		rows = append(rows, Row{Token: token, Pos: Pos(known + i), Seq: q.seq, Output: true})
+	}
 	return rows
 }
 
-// output is a request whose next token is due, and the scores it is chosen by.
+// output is a request whose next tokens are due, and the scores they are chosen by.
 type output struct {
 	q      *sequence
-	logits []float32
+	logits [][]float32 // of the last known token and each draft
+	drafts []Token
 	known  int // tokens before
+	kept   int // drafts that came true
 	ended  bool
 }
 
 // deliver samples the plan's last rows side by side and returns what came of them.
-func (e *Engine) deliver(plan batching.Plan) []batching.Outcome {
+func (e *Engine) deliver(plan batching.Plan) ([]batching.Outcome, error) {
 	outputs := e.outputs(plan)
-	e.sideBySide(outputs, func(o *output) {
-		o.ended = o.q.next(o.logits, e.vocab, e.cfg.Context)
-	})
+	e.sideBySide(outputs, func(o *output) { o.verify(e.vocab, e.cfg.Context) })
 	outcomes := make([]batching.Outcome, len(outputs))
-	for i, o := range outputs {
-		outcomes[i] = batching.Outcome{ID: o.q.id, Tokens: len(o.q.tokens) - o.known, Ended: o.ended}
+	for i := range outputs {
+		o := &outputs[i]
+		if err := e.settle(o); err != nil {
+			return nil, err
+		}
+		outcomes[i] = batching.Outcome{ID: o.q.id, Tokens: len(o.q.tokens) - o.known, Kept: o.kept, Ended: o.ended}
 		if o.ended {
-			e.release(o.q, true)
+			e.release(o.q, !o.q.failed)
 		}
 	}
-	return outcomes
+	return outcomes, nil
+}
+
+// verify takes tokens as long as the scores at hand follow the tokens taken: a
+// draft that the sampler chooses too vouches for the row behind it. What is
+// chosen is what would have been chosen without drafts.
+func (o *output) verify(v Vocab, limit int) {
+	for {
+		taken := o.q.tokens[o.known:]
+		o.kept = agreeing(o.drafts, taken)
+		if o.kept < len(taken) || o.ended {
+			return
+		}
+		o.ended = o.q.next(o.logits[len(taken)], v, limit)
+	}
+}
+
+// agreeing counts the tokens that both begin with.
+func agreeing(a, b []Token) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// settle keeps the cells of drafts that came true and frees the others.
+func (e *Engine) settle(o *output) error {
+	if len(o.drafts) == 0 {
+		return nil
+	}
+	if err := e.computed(o.q, o.known+o.kept); err != nil {
+		return err
+	}
+	(cells{backend: e.backend}).Truncate(o.q.seq, Pos(o.q.computed))
+	return nil
 }
 
 // outputs asks the backend, which only the loop may do, for the logits of each last row.
@@ -64,10 +114,15 @@ func (e *Engine) outputs(plan batching.Plan) []output {
 	row := 0
 	for _, r := range plan {
 		row += r.N
-		if r.Last {
-			q := e.live[r.ID]
-			out = append(out, output{q: q, logits: e.backend.Logits(row - 1), known: len(q.tokens)})
+		if !r.Last {
+			continue
 		}
+		q := e.live[r.ID]
+		o := output{q: q, drafts: q.drafts[:r.Draft], known: len(q.tokens)}
+		for i := row - r.Draft - 1; i < row; i++ {
+			o.logits = append(o.logits, e.backend.Logits(i))
+		}
+		out = append(out, o)
 	}
 	return out
 }

@@ -14,20 +14,40 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/engine/blobs"
 	"github.com/moltbot/moltbot/kvcache"
 )
 
 // Config says how to run a Backend.
 type Config struct {
-	Context int // tokens of one request at most, prompt and answer together; 0: all cells
-	Chunk   int // prompt rows of a step while a decode waits
-	Queue   int // requests that wait at most
+	Context int             // tokens of one request at most, prompt and answer together; 0: all cells
+	Costs   *batching.Costs // of steps, from Calibrate; nil: learned by running
+	Limits  Limits
+	Cache   Cache
 	Workers int // goroutines that sample; 0: as many as there are processors
 	Log     zerolog.Logger
+}
+
+// Limits bound who waits, and for what.
+type Limits struct {
+	Queue       int                // requests that wait, at most
+	QueueTokens int                // their tokens, at most; 0: no bound
+	MaxWait     time.Duration      // predicted wait beyond which a request is refused; 0: no bound
+	Step        time.Duration      // how long a decode waits for a step of prompt rows; 0: no bound
+	Age         time.Duration      // waited that long, a request counts as one class higher; 0: never
+	Weights     map[string]float64 // shares of partitions; absent: 1
+}
+
+// Cache says where prefixes are kept that no running request uses.
+type Cache struct {
+	RAM    int64  // bytes; 0: none
+	Disk   int64  // bytes; 0: none
+	Folder string // on disk; "": none
 }
 
 // Engine owns a Backend and the goroutine that calls it.
@@ -44,12 +64,15 @@ type Engine struct {
 
 	// What follows belongs to the loop.
 	sched   *batching.Scheduler
+	costs   *batching.Costs
 	cache   kvcache.Cache
+	blobs   *blobs.Store
 	live    map[batching.ReqID]*sequence
+	holder  map[SeqID]batching.ReqID // who runs, or ran last, on a sequence
+	reuse   Reuse
 	lastID  batching.ReqID
 	closing bool // nothing new is taken
 	rows    []Row
-	pace    pace
 }
 
 // New starts the step loop over a backend, which it owns from then on.
@@ -61,23 +84,36 @@ func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
+	if cfg.Costs == nil {
+		cfg.Costs = &batching.Costs{Points: []batching.Point{{Rows: 1, Time: guess}}}
+	}
 	e := &Engine{
-		backend: b, vocab: v, shape: shape, cfg: cfg, log: cfg.Log,
+		backend: b, vocab: v, shape: shape, cfg: cfg, log: cfg.Log, costs: cfg.Costs,
 		inbox: newInbox(), done: make(chan struct{}),
-		cache: kvcache.NewNaive(kvcache.Size{Seqs: shape.Seqs, Cells: shape.Cells}),
-		live:  map[batching.ReqID]*sequence{},
+		live: map[batching.ReqID]*sequence{}, holder: map[SeqID]batching.ReqID{},
 	}
 	var err error
-	e.sched, err = batching.New(batching.Limits{
-		Seqs: shape.Seqs, Cells: cfg.Context, Rows: shape.Rows,
-		Chunk: min(cfg.Chunk, shape.Rows), Queue: cfg.Queue, Tail: shape.Tail, Fuse: shape.Fuse,
-	}, effects{e})
-	if err != nil {
+	if e.sched, err = batching.New(e.limits(), e.costs, effects{e}); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
+	}
+	if err := e.openCache(); err != nil {
+		return nil, err
 	}
 	e.report(nil)
 	go e.run()
 	return e, nil
+}
+
+// guess is what a row takes before anything was measured.
+const guess = time.Millisecond
+
+// limits tells the scheduler what shape and configuration allow.
+func (e *Engine) limits() batching.Limits {
+	l, s := e.cfg.Limits, e.shape
+	return batching.Limits{
+		Seqs: s.Seqs, Cells: e.cfg.Context, Rows: s.Rows, Outputs: s.Outputs, Align: s.Align, Tail: s.Tail, Fuse: s.Fuse,
+		Step: l.Step, Queue: l.Queue, QueueTokens: l.QueueTokens, MaxWait: l.MaxWait, Age: l.Age, Weights: l.Weights,
+	}
 }
 
 // Context returns the tokens of one request at most, prompt and answer together.
@@ -148,6 +184,7 @@ type Load struct {
 	Running int // requests with a sequence
 	Waiting int // requests without one
 	Cells   kvcache.Count
+	Reuse   Reuse
 	Steps   int64 // computed since the start
 }
 
@@ -162,8 +199,10 @@ func (g *loadGauge) get() Load {
 	return g.load
 }
 
-func (g *loadGauge) set(running, waiting int, cells kvcache.Count, steps int64) {
+// set publishes a glance; steps are those that were computed since the last one.
+func (g *loadGauge) set(l Load, steps int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.load = Load{Running: running, Waiting: waiting, Cells: cells, Steps: g.load.Steps + steps}
+	l.Steps = g.load.Steps + steps
+	g.load = l
 }

@@ -3,14 +3,18 @@ package engine
 import (
 	"context"
 	"sync"
+
+	"github.com/moltbot/moltbot/engine/blobs"
 )
 
 // event is what the loop hears; exactly one field is set.
 type event struct {
-	submit *submission
-	cancel *Stream
-	drain  bool // take nothing new, end when all have ended
-	stop   bool // end all now
+	submit  *submission
+	cancel  *Stream
+	spilled *blobs.Spilled // a blob's way to disk has ended
+	flush   chan struct{}  // write to disk what is worth it; closed when that has begun
+	drain   bool           // take nothing new, end when all have ended
+	stop    bool           // end all now
 }
 
 // submission is one or more requests that are admitted together.

@@ -14,6 +14,7 @@ func (e *Engine) run() {
 	runtime.LockOSThread() // the backend's threads and device belong to this one
 	defer close(e.done)
 	defer e.backend.Close()
+	defer e.closeCache()
 	for !e.closing || len(e.live) > 0 {
 		if len(e.live) == 0 {
 			<-e.inbox.wake
@@ -29,18 +30,19 @@ func (e *Engine) run() {
 
 // step plans rows, decodes them and delivers the tokens.
 func (e *Engine) step() error {
-	plan := e.sched.Next(e.room())
+	began := time.Now()
+	e.expire(began)
+	plan := e.sched.Next(e.room(), began)
 	defer e.report(plan)
 	if len(plan) == 0 {
 		return nil
 	}
-	began := time.Now()
 	if err := e.decode(plan); err != nil {
 		return e.recover(plan, err)
 	}
-	e.pace.observe(plan.Len(), time.Since(began))
-	e.sched.Commit(plan, e.deliver(plan))
-	return nil
+	outcomes, err := e.deliver(plan)
+	e.sched.Commit(plan, outcomes, time.Since(began))
+	return err
 }
 
 // hear drains the inbox.
@@ -51,6 +53,11 @@ func (e *Engine) hear() {
 			ev.submit.verdict <- e.admitAll(ev.submit.streams)
 		case ev.cancel != nil:
 			e.cancel(ev.cancel)
+		case ev.spilled != nil:
+			e.spilled(*ev.spilled)
+		case ev.flush != nil:
+			e.cache.Flush()
+			close(ev.flush)
 		case ev.stop:
 			e.endAll(ErrClosed)
 			e.closing = true
@@ -79,9 +86,9 @@ func (e *Engine) admit(s *Stream) error {
 		return ErrClosed
 	}
 	id := e.lastID + 1
-	err := e.sched.Submit(id, len(s.request.Prompt))
-	if errors.Is(err, batching.ErrQueueFull) {
-		return e.busy()
+	err := e.sched.Submit(s.request.job(id), time.Now())
+	if busy, ok := errors.AsType[*batching.BusyError](err); ok {
+		return &BusyError{Waiting: busy.Waiting, RetryAfter: max(time.Second, busy.Wait)}
 	}
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
@@ -107,7 +114,7 @@ func (e *Engine) cancel(s *Stream) {
 		return
 	}
 	e.sched.Cancel(s.seq.id)
-	e.release(s.seq, false)
+	e.release(s.seq, true)
 	s.end(Result{}, errCancelled)
 }
 
@@ -127,21 +134,30 @@ func (e *Engine) recover(plan batching.Plan, err error) error {
 	if errors.Is(err, ErrAborted) {
 		return nil
 	}
-	if errors.Is(err, ErrNoSlot) && (e.evict(e.shape.Cells) || e.sched.NoSlot(plan)) {
+	if errors.Is(err, ErrNoSlot) && (e.cache.Evict(e.shape.Cells) > 0 || e.sched.NoSlot(plan)) {
 		e.log.Debug().Msg("no KV slot: made room, trying again")
 		return nil
 	}
 	for _, rows := range plan {
 		q := e.live[rows.ID]
 		e.sched.Cancel(rows.ID)
+		q.fail(err)
 		e.release(q, false)
-		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
 	}
 	return fmt.Errorf("engine: %d requests ended: %w", len(plan), err)
+}
+
+// expire ends the requests whose deadline passed before they could start.
+func (e *Engine) expire(now time.Time) {
+	for _, id := range e.sched.Expired(now) {
+		q := e.live[id]
+		e.release(q, false)
+		q.stream.end(Result{}, ErrDeadline)
+	}
 }
 
 // report publishes the load after a step.
 func (e *Engine) report(plan batching.Plan) {
 	running, waiting := e.sched.Load()
-	e.load.set(running, waiting, e.cache.Count(), int64(min(1, len(plan))))
+	e.load.set(Load{Running: running, Waiting: waiting, Cells: e.cache.Count(), Reuse: e.reuse}, int64(min(1, len(plan))))
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/moltbot/moltbot/batching"
@@ -13,80 +14,99 @@ var errCancelled = errors.New("engine: the generation was cancelled")
 // room is what the cache can give: free cells and those of idle prefixes.
 func (e *Engine) room() batching.Room {
 	n := e.cache.Count()
-	return batching.Room{Cells: n.Free + n.Idle, Seqs: n.Seqs}
+	return batching.Room{Cells: n.Free + n.Idle, Seqs: n.Seqs, Used: n.Held + n.Idle}
 }
 
 // effects carries out what the scheduler decides.
 type effects struct{ e *Engine }
 
-func (fx effects) Start(id batching.ReqID) int { return fx.e.start(fx.e.live[id]) }
-
-func (fx effects) Pause(id batching.ReqID) { fx.e.drop(fx.e.live[id]) }
-
-// start opens a sequence on the longest kept prefix that the model can resume.
-func (e *Engine) start(q *sequence) int {
-	h := &kvcache.Handle{}
-	if r := q.stream.request; !r.NoCache {
-		h = e.cache.Match(r.Partition, q.tokens[:len(q.tokens)-1])
+// Look implements batching.Effects.
+func (fx effects) Look(id batching.ReqID) batching.Prefix {
+	f := fx.e.cache.Look(fx.e.live[id].want())
+	p := batching.Prefix{Ready: f.Ready, Free: f.Free, Coming: f.Coming}
+	if f.Coming > 0 {
+		p.Leader = fx.e.holder[f.Leader]
 	}
-	n := h.Len()
-	if n > 0 && !e.backend.CanResume(h.Seq(), Pos(n)) {
-		n = 0
-	}
-	if n == 0 {
-		h.Release()
-	}
-	e.open(q, h, n)
-	e.evict(e.shape.Cells) // what is still idle would cost every step and serves none
-	return q.computed
+	return p
 }
 
-// open takes the sequence and removes what lies beyond its n resumed tokens.
-func (e *Engine) open(q *sequence, h *kvcache.Handle, n int) {
-	opened, err := e.cache.Start(h, n)
+// Start implements batching.Effects.
+func (fx effects) Start(id batching.ReqID) batching.Started { return fx.e.start(fx.e.live[id]) }
+
+// Pause implements batching.Effects: what was computed is kept like that of a
+// finished request, so going on is an ordinary start.
+func (fx effects) Pause(id batching.ReqID) (freed int) {
+	q := fx.e.live[id]
+	return fx.e.vacate(q, !q.stream.request.NoCache)
+}
+
+// Propose implements batching.Effects.
+func (fx effects) Propose(id batching.ReqID, most int) int {
+	q := fx.e.live[id]
+	q.drafts = q.lookup.Propose(q.tokens, min(most, q.left(fx.e.cfg.Context)-1))
+	return len(q.drafts)
+}
+
+// want is what the cache is asked for. A request that refuses kept prefixes
+// asks for nothing, under a name of its own.
+func (q *sequence) want() kvcache.Want {
+	if r := &q.stream.request; !r.NoCache {
+		return kvcache.Want{Key: r.Partition, Tokens: q.tokens}
+	}
+	return kvcache.Want{Key: kvcache.Key(fmt.Sprintf("request %d", q.id)), Tokens: q.tokens[:1]}
+}
+
+// start opens a sequence on the longest prefix that is at hand.
+func (e *Engine) start(q *sequence) batching.Started {
+	opened, err := e.cache.Start(e.cache.Match(q.want()), len(q.tokens)-1)
 	if err != nil {
 		panic(err) // the scheduler starts no more than Room.Seqs
 	}
-	if !e.backend.Remove(opened.Seq, Pos(opened.Len)) {
-		panic("engine: the backend refuses to truncate what it said it can resume")
-	}
 	q.seq, q.held, q.computed = opened.Seq, true, opened.Len
+	e.holder[opened.Seq] = q.id
 	if q.cached < 0 {
 		q.cached, q.started = opened.Len, time.Now()
+		e.reuse.add(len(q.stream.request.Prompt), opened)
 	}
+	e.cache.Evict(e.shape.Cells) // what is still idle would cost every step and serves none
+	return batching.Started{Computed: opened.Len, Cells: opened.Cells}
 }
 
-// evict gives up idle prefixes until so many cells are free. It returns whether any was.
-func (e *Engine) evict(cells int) bool {
-	gone := e.cache.Evict(cells)
-	for _, seq := range gone {
-		e.backend.Remove(seq, 0)
-	}
-	return len(gone) > 0
-}
-
-// release forgets a live request; keep leaves its computed tokens as an idle prefix.
+// release forgets a live request; keep leaves what it computed as a prefix.
 func (e *Engine) release(q *sequence, keep bool) {
 	delete(e.live, q.id)
 	q.unmatch()
-	if !q.held {
-		return
+	if q.held {
+		e.vacate(q, keep && !q.stream.request.NoCache)
 	}
-	if r := q.stream.request; keep && !r.NoCache {
-		q.held = false
-		if err := e.cache.Keep(r.Partition, q.tokens[:q.computed], q.seq); err != nil {
-			panic(err) // the ledger and the sequence disagree
-		}
-		return
-	}
-	e.drop(q)
 }
 
-// drop takes the sequence back and forgets what was computed.
-func (e *Engine) drop(q *sequence) {
-	if err := e.cache.Drop(q.seq); err != nil {
+// vacate takes the sequence back and returns how many cells are held no more.
+func (e *Engine) vacate(q *sequence, keep bool) (freed int) {
+	end := e.cache.Drop
+	if keep {
+		end = e.cache.Keep
+	}
+	freed, err := end(q.seq)
+	if err != nil {
 		panic(err) // the ledger and the sequence disagree
 	}
-	e.backend.Remove(q.seq, 0)
 	q.held, q.computed = false, 0
+	return freed
+}
+
+// add counts a first start.
+func (r *Reuse) add(prompt int, o kvcache.Opened) {
+	r.Prompt += int64(prompt)
+	r.Shared += int64(o.Shared)
+	r.RAM += int64(o.RAM)
+	r.Disk += int64(o.Disk)
+}
+
+// Reuse counts prompt tokens by where they came from.
+type Reuse struct {
+	Prompt int64 // all, of requests that started
+	Shared int64 // from cells that another request holds or left
+	RAM    int64
+	Disk   int64
 }

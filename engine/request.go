@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moltbot/moltbot/batching"
 	"github.com/moltbot/moltbot/engine/constrain"
 	"github.com/moltbot/moltbot/engine/sample"
 	"github.com/moltbot/moltbot/kvcache"
@@ -23,9 +24,19 @@ type Request struct {
 	IgnoreEOS   bool    // go on after an end-of-generation token
 	Visible     []Token // control tokens whose text is part of the answer
 	NoCache     bool    // don't reuse a kept prefix
+	Class       batching.Class
+	Deadline    time.Time // it must have started by then; zero: none
 	// Constraint is what the text must follow; nil: nothing. Where it leaves no
 	// choice, tokens are taken unasked, but for requests with Logprobs.
 	Constraint constrain.Constraint
+}
+
+// job is the request as the scheduler sees it.
+func (r *Request) job(id batching.ReqID) batching.Job {
+	return batching.Job{
+		ID: id, Tenant: string(r.Partition), Class: r.Class,
+		Prompt: len(r.Prompt), MaxTokens: r.MaxTokens, Deadline: r.Deadline,
+	}
 }
 
 // Finish is why a generation ended, in OpenAI's words.
@@ -70,6 +81,8 @@ type Result struct {
 var (
 	// ErrClosed: the engine is draining or closed; nothing new is taken.
 	ErrClosed = errors.New("the engine is shutting down")
+	// ErrDeadline: the request could not start in time.
+	ErrDeadline = errors.New("the deadline passed before the request could start")
 	// ErrFailed wraps what ended a request through no fault of its own.
 	ErrFailed = errors.New("the engine failed")
 )

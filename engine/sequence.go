@@ -7,6 +7,7 @@ import (
 
 	"github.com/moltbot/moltbot/batching"
 	"github.com/moltbot/moltbot/engine/constrain"
+	"github.com/moltbot/moltbot/engine/draft"
 	"github.com/moltbot/moltbot/engine/sample"
 	"github.com/moltbot/moltbot/engine/text"
 )
@@ -23,6 +24,10 @@ type sequence struct {
 	matcher constrain.Matcher // nil: nothing constrains the text
 	mask    []uint32          // scratch: a bit for each token
 	forced  []Token           // scratch
+
+	lookup draft.Lookup
+	drafts []Token // proposed for the next step
+	failed bool    // what it computed can't be trusted
 
 	seq      SeqID
 	held     bool // seq is ours
@@ -43,6 +48,21 @@ func newSequence(id batching.ReqID, s *Stream, v Vocab) *sequence {
 	}
 }
 
+// left returns how many tokens it may still generate.
+func (q *sequence) left(limit int) int {
+	n := limit - len(q.tokens)
+	if most := q.stream.request.MaxTokens; most > 0 {
+		n = min(n, most-q.generated())
+	}
+	return n
+}
+
+// fail ends the stream through no fault of its own.
+func (q *sequence) fail(err error) {
+	q.failed = true
+	q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
+}
+
 func (q *sequence) generated() int { return len(q.tokens) - len(q.stream.request.Prompt) }
 
 // next takes the token that follows the computed rows, and those that a
@@ -51,7 +71,7 @@ func (q *sequence) generated() int { return len(q.tokens) - len(q.stream.request
 func (q *sequence) next(logits []float32, v Vocab, limit int) (ended bool) {
 	token, own, err := q.choose(logits)
 	if err != nil {
-		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
+		q.fail(err)
 		return true
 	}
 	if q.generated() == 0 {
@@ -68,7 +88,7 @@ func (q *sequence) next(logits []float32, v Vocab, limit int) (ended bool) {
 // take appends a token; own is the row it was chosen by, for its log-probability.
 func (q *sequence) take(token Token, own []float32, v Vocab, limit int) (ended bool) {
 	if err := q.match(token); err != nil {
-		q.stream.end(Result{}, fmt.Errorf("%w: %w", ErrFailed, err))
+		q.fail(err)
 		return true
 	}
 	q.tokens = append(q.tokens, token)

@@ -1,23 +1,26 @@
 package kvcache
 
-// Handle pins a matched prefix until Release (or Start, which takes it). The
-// zero Handle is a miss.
+import "slices"
+
+// Handle carries a Want from Match to Start and pins what is stored of it. The
+// zero Handle wants nothing.
 type Handle struct {
-	n       int    // tokens matched
-	seq     SeqID  // where they are computed; meaningless when n is 0
-	release func() // unpins; nil after a miss
+	want Want
+	node *node // pinned; nil: nothing is stored, or it was released
+	n    int
 }
 
-// Len returns how many tokens matched.
-func (h *Handle) Len() int { return h.n }
+func newHandle(w Want) *Handle {
+	return &Handle{want: Want{Key: w.Key, Tokens: slices.Clone(w.Tokens)}}
+}
 
-// Seq returns the sequence that holds the match; meaningless after a miss.
-func (h *Handle) Seq() SeqID { return h.seq }
+// Len returns how many stored tokens matched.
+func (h *Handle) Len() int { return h.n }
 
 // Release unpins the prefix. A second call does nothing.
 func (h *Handle) Release() {
-	if h.release != nil {
-		h.release()
+	if h.node != nil {
+		h.node.pins--
 	}
-	h.release = nil
+	h.node = nil
 }

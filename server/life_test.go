@@ -101,7 +101,7 @@ func TestAClientThatLeavesFreesItsRows(t *testing.T) {
 func TestAClientThatLeavesDuringPrefillIsNoticed(t *testing.T) {
 	stepping, release := make(chan struct{}), make(chan struct{})
 	r := start(t, func(c *config) {
-		c.toy.Chunk, c.toy.Shape.Rows = 16, 16
+		c.toy.Shape.Rows = 16
 		c.toy.Before = func(step int, _ []engine.Row) error {
 			if step == 2 { // of the many that the prompt needs
 				close(stepping)

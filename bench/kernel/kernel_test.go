@@ -23,7 +23,7 @@ func rig(t *testing.T, g Grid, seqs int, before func(step int, rows []engine.Row
 	toy := enginetest.NewToy(t, engine.Shape{Cells: limits.Cells, Seqs: seqs, Rows: rows})
 	toy.Before = before
 	meter := NewMeter(toy)
-	e, err := engine.New(meter, enginetest.Vocab{}, engine.Config{Context: limits.Context, Chunk: rows, Queue: 64})
+	e, err := engine.New(meter, enginetest.Vocab{}, engine.Config{Context: limits.Context, Limits: engine.Limits{Queue: 64}})
 	if err != nil {
 		t.Fatal(err)
 	}

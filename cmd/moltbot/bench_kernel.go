@@ -144,7 +144,7 @@ func (f kernelFlags) bench(ctx context.Context, planned plan) (b kernel.Bench, e
 		return b, nil, fmt.Errorf("load %s: %w", planned.path, err)
 	}
 	meter := kernel.NewMeter(m.Backend)
-	e, err := engine.New(meter, m.vocab, engine.Config{Context: planned.Ctx, Chunk: planned.Batch, Queue: planned.Queue})
+	e, err := engine.New(meter, m.vocab, engine.Config{Context: planned.Ctx, Limits: engine.Limits{Queue: planned.Queue}})
 	if err != nil {
 		m.Backend.Close()
 		m.close()

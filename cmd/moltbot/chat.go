@@ -34,7 +34,7 @@ func newChat(p process) *cobra.Command {
 answers once; else it is a conversation: /reset forgets what was said, /exit
 or Ctrl-D leaves, Ctrl-C stops an answer. MOLTBOT_API_KEY may hold the key.`,
 		RunE: func(cmd *cobra.Command, words []string) error {
-			return chat(cmd.Context(), p, f, strings.Join(words, " "))
+			return converse(cmd.Context(), p, f, strings.Join(words, " "))
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -45,7 +45,7 @@ or Ctrl-D leaves, Ctrl-C stops an answer. MOLTBOT_API_KEY may hold the key.`,
 	return cmd
 }
 
-func chat(ctx context.Context, p process, f chatFlags, message string) error {
+func converse(ctx context.Context, p process, f chatFlags, message string) error {
 	c, err := newConversation(ctx, p, f)
 	if err != nil {
 		return err

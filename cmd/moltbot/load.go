@@ -39,6 +39,12 @@ func (s *service) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load %s: %w", p.path, err)
 	}
+	if err := prewarm(ctx, m, p, s.log); err != nil {
+		atOnce, cancel := context.WithCancel(context.Background())
+		cancel()
+		m.Close(atOnce)
+		return err
+	}
 	s.shelf.put(m)
 	s.chat = p.chat
 	return nil
@@ -55,6 +61,7 @@ func prepare(ctx context.Context, cfg config.Config, out io.Writer) (plan, error
 		return plan{}, fmt.Errorf("%w; %s", err, mendFile(string(cfg.Model.PathOrName)))
 	}
 	p := newPlan(cfg.Model, file)
+	p.data, p.cache = string(cfg.DataDir), cfg.Cache
 	return p, p.fits(freeMemory(cfg.Model, nativeLibraries()))
 }
 

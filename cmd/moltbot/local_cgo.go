@@ -39,13 +39,22 @@ func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) 
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(m.Backend, m.Vocab, engine.Config{Context: p.Ctx, Chunk: p.Chunk, Queue: p.Queue, Log: log})
+	e, err := startEngine(m, p, log)
 	if err != nil {
 		m.Backend.Close()
 		m.Template.Close()
 		return nil, err
 	}
 	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template, m.Grammars), template: m.Template}, nil
+}
+
+// startEngine measures the backend's steps where that was not done before.
+func startEngine(m *llama.Model, p plan, log zerolog.Logger) (*engine.Engine, error) {
+	costs, err := calibrated(m.Backend, p, log)
+	if err != nil {
+		return nil, err
+	}
+	return engine.New(m.Backend, m.Vocab, p.engine(costs, log))
 }
 
 // openLocalEncoder loads the planned encoder and starts an embedder over it.

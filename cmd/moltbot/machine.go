@@ -48,6 +48,17 @@ func cpuFlags(cpuinfo []byte) []string {
 	return nil
 }
 
+// cpuModel names the processor by its model and features; "" where nobody tells.
+func cpuModel() string {
+	info, _ := os.ReadFile("/proc/cpuinfo") // elsewhere the number of processors has to do
+	for line := range strings.Lines(string(info)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value) + " " + strings.Join(cpuFlags(info), " ")
+		}
+	}
+	return ""
+}
+
 // freeMemory returns the bytes that the model may take where it will lie, -1
 // when unknown: on the GPU with all its layers, else in this machine's memory.
 func freeMemory(cfg config.Model, native libraries) int64 {

@@ -6,7 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/internal/config"
 	"github.com/moltbot/moltbot/models"
 	"github.com/moltbot/moltbot/models/gguf"
@@ -18,10 +23,12 @@ const longestByDefault = 8192
 // plan is how a checked model will be opened: the configuration with every 0 resolved.
 type plan struct {
 	config.Model
-	info models.Info
-	path string
-	need gguf.Need // memory
-	chat bool      // the model brings a chat template
+	info  models.Info
+	path  string
+	data  string // the data folder
+	cache config.Cache
+	need  gguf.Need // memory
+	chat  bool      // the model brings a chat template
 }
 
 // newPlan resolves what the configuration leaves to the model and to the machine.
@@ -30,7 +37,7 @@ func newPlan(cfg config.Model, file *gguf.Model) plan {
 	p.Ctx = cmp.Or(cfg.Ctx, min(file.Context, longestByDefault))
 	p.KVCells = max(cfg.KVCells, p.Ctx)
 	p.Threads = cmp.Or(cfg.Threads, physicalCores())
-	p.need = file.Need(gguf.Use{Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel})
+	p.need = file.Need(gguf.Use{Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel + engine.DraftRows})
 	p.need.KV = int64(float64(p.need.KV) * bytesPerHalf[cfg.KVType])
 	p.info = models.Info{ID: nameOnTheWire(cfg.Alias, file.Path), Size: file.Weights, State: "ready"}
 	if info, err := os.Stat(file.Path); err == nil {
@@ -46,6 +53,23 @@ var bytesPerHalf = map[string]float64{"f32": 2, "f16": 1, "bf16": 1, "q8_0": 34.
 func nameOnTheWire(alias, path string) string {
 	return cmp.Or(alias, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
 }
+
+// folder is where the model keeps something of its own in the data folder.
+func (p plan) folder(name string) string {
+	return filepath.Join(p.data, name, nameOnTheWire("", p.path))
+}
+
+// engine is how the engine is to run.
+func (p plan) engine(costs *batching.Costs, log zerolog.Logger) engine.Config {
+	return engine.Config{
+		Context: p.Ctx, Costs: costs, Log: log,
+		Limits: engine.Limits{Queue: p.Queue, Step: time.Duration(p.Step), Age: age},
+		Cache:  engine.Cache{RAM: int64(p.cache.RAM), Disk: int64(p.cache.Disk), Folder: p.folder("cache")},
+	}
+}
+
+// age is how long a request waits until it counts as one class higher.
+const age = 10 * time.Second
 
 // fits compares what the plan needs with the bytes that are free; free < 0 is unknown.
 func (p plan) fits(free int64) error {

@@ -70,7 +70,7 @@ func openToy(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
 			return nil
 		}
 	}
-	e, err := engine.New(backend, enginetest.Vocab{}, engine.Config{Context: p.Ctx, Chunk: p.Chunk, Queue: p.Queue, Log: log})
+	e, err := engine.New(backend, enginetest.Vocab{}, engine.Config{Context: p.Ctx, Limits: engine.Limits{Queue: p.Queue}, Log: log})
 	if err != nil {
 		return nil, err
 	}

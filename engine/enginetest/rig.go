@@ -22,8 +22,9 @@ type Rig struct {
 type Options struct {
 	Shape   engine.Shape
 	Context int
-	Chunk   int
+	Step    time.Duration
 	Queue   int
+	Cache   engine.Cache
 	Before  func(step int, rows []engine.Row) error
 }
 
@@ -36,7 +37,6 @@ func (o Options) withDefaults() Options {
 	set(&o.Shape.Cells, 4096)
 	set(&o.Shape.Seqs, 8)
 	set(&o.Shape.Rows, 64)
-	set(&o.Chunk, 16)
 	set(&o.Queue, 64)
 	return o
 }
@@ -47,7 +47,9 @@ func Start(t testing.TB, o Options) *Rig {
 	o = o.withDefaults()
 	toy := NewToy(t, o.Shape)
 	toy.Before = o.Before
-	e, err := engine.New(toy, Vocab{}, engine.Config{Context: o.Context, Chunk: o.Chunk, Queue: o.Queue})
+	e, err := engine.New(toy, Vocab{}, engine.Config{
+		Context: o.Context, Limits: engine.Limits{Step: o.Step, Queue: o.Queue}, Cache: o.Cache,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/moltbot/moltbot/engine"
 )
 
-// Toy is a Backend. Its memory is a list of tokens by sequence.
+// Toy is a Backend. A Shape.Window makes it forget all that lies further back at
+// once, as sliding-window layers may.
 type Toy struct {
 	shape engine.Shape
 	t     Reporter
@@ -24,7 +25,8 @@ type Toy struct {
 	Before func(step int, rows []engine.Row) error
 
 	mu      sync.Mutex
-	memory  map[engine.SeqID][]engine.Token
+	memory  map[engine.SeqID]*held
+	used    int // cells
 	logits  map[int][]float32
 	free    [][]float32
 	steps   int
@@ -38,8 +40,12 @@ type Reporter interface {
 
 // NewToy returns a toy of that shape. Moves that can't be right are reported to t.
 func NewToy(t Reporter, shape engine.Shape) *Toy {
-	shape.Vocab = vocabSize
-	return &Toy{shape: shape, t: t, memory: map[engine.SeqID][]engine.Token{}, logits: map[int][]float32{}}
+	shape.Vocab, shape.CellBytes = vocabSize, tokenBytes
+	b := &Toy{shape: shape, t: t, memory: map[engine.SeqID]*held{}, logits: map[int][]float32{}}
+	for seq := range shape.Seqs {
+		b.memory[engine.SeqID(seq)] = &held{}
+	}
+	return b
 }
 
 // Shape implements engine.Backend.
@@ -63,7 +69,7 @@ func (b *Toy) Decode(rows []engine.Row) error {
 }
 
 func (b *Toy) compute(rows []engine.Row) error {
-	if b.cells()+len(rows) > b.shape.Cells {
+	if b.used+len(rows) > b.shape.Cells {
 		return engine.ErrNoSlot
 	}
 	if len(rows) == 0 || len(rows) > b.shape.Rows {
@@ -71,22 +77,23 @@ func (b *Toy) compute(rows []engine.Row) error {
 	}
 	b.recycle()
 	for i, r := range rows {
-		b.check(r)
-		b.memory[r.Seq] = append(b.memory[r.Seq], r.Token)
+		h := b.held(r.Seq)
+		b.check(r, h)
+		b.append(h, r.Token)
 		if r.Output {
-			b.logits[i] = b.scores(b.memory[r.Seq])
+			b.logits[i] = b.scores(h.tokens)
 		}
 	}
 	return nil
 }
 
 // check reports a row that doesn't continue its sequence.
-func (b *Toy) check(r engine.Row) {
-	if r.Seq < 0 || int(r.Seq) >= b.shape.Seqs {
-		b.t.Errorf("toy: sequence %d of %d", r.Seq, b.shape.Seqs)
-	}
-	if have := len(b.memory[r.Seq]); int(r.Pos) != have {
+func (b *Toy) check(r engine.Row, h *held) {
+	if have := len(h.tokens); int(r.Pos) != have {
 		b.t.Errorf("toy: sequence %d holds %d tokens, a row writes at %d", r.Seq, have, r.Pos)
+	}
+	if !b.reaches(h, len(h.tokens)) {
+		b.t.Errorf("toy: sequence %d remembers from %d on, a row at %d looks %d back", r.Seq, h.near, r.Pos, b.shape.Window)
 	}
 	if r.Token < 0 || int(r.Token) >= vocabSize {
 		b.t.Errorf("toy: token %d is not in the vocabulary", r.Token)
@@ -129,21 +136,6 @@ func (b *Toy) Logits(row int) []float32 {
 	return l
 }
 
-// Remove implements engine.Backend.
-func (b *Toy) Remove(seq engine.SeqID, p0 engine.Pos) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if have := len(b.memory[seq]); int(p0) > have {
-		b.t.Errorf("toy: remove from %d of sequence %d, which holds %d tokens", p0, seq, have)
-		return true
-	}
-	b.memory[seq] = b.memory[seq][:p0]
-	return true
-}
-
-// CanResume implements engine.Backend.
-func (b *Toy) CanResume(engine.SeqID, engine.Pos) bool { return true }
-
 // Close implements engine.Backend.
 func (b *Toy) Close() {}
 
@@ -151,15 +143,7 @@ func (b *Toy) Close() {}
 func (b *Toy) Cells() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.cells()
-}
-
-func (b *Toy) cells() int {
-	n := 0
-	for _, tokens := range b.memory {
-		n += len(tokens)
-	}
-	return n
+	return b.used
 }
 
 // Steps returns how many steps were asked for, and the most rows of one.

@@ -24,8 +24,19 @@ type backend struct {
 	mem   cllama.Memory
 	batch *cllama.Batch
 	shape engine.Shape
-	// window is how far back the model attends, in tokens; at least 1.
+	// window is how many tokens the sliding-window layers reach back; 0: there are none.
 	window engine.Pos
+	// sharedWindow: those layers have as many cells as the others (swa_full), so
+	// forks may share them.
+	sharedWindow bool
+	// spare is the sequence, one more than Shape tells, that parts of others are
+	// read out of and into.
+	spare cllama.SeqID
+	// piece is the most tokens of one state in a blob.
+	piece engine.Pos
+	// identity names all that a state depends on.
+	identity [32]byte
+	scratch  []byte // of Fork
 	// states: the memory can't be cut (recurrent layers), only continued or forgotten.
 	states bool
 	// grammars are made from the model's vocabulary, so they are closed before it.
@@ -65,15 +76,17 @@ func (b *backend) Remove(seq engine.SeqID, p0 engine.Pos) bool {
 	return b.mem.SeqRm(cllama.SeqID(seq), cllama.Pos(p0), -1)
 }
 
-// CanResume implements engine.Backend. Source of the rule for sliding windows:
-// tools/server/server-context.cpp (pos_min_thold): what the next token attends
-// to, [n-window, n), must still be there.
+// CanResume implements engine.Backend. The token at n attends to
+// [n-window, n) (is_masked_swa in src/llama-hparams.h): that must still be there.
 func (b *backend) CanResume(seq engine.SeqID, n engine.Pos) bool {
 	first, last := b.mem.SeqPosMin(cllama.SeqID(seq)), b.mem.SeqPosMax(cllama.SeqID(seq))
-	if b.states {
+	switch {
+	case n == 0:
+		return true
+	case b.states:
 		return engine.Pos(last)+1 == n
 	}
-	return engine.Pos(first) <= max(0, n-b.window)
+	return engine.Pos(first) <= max(0, n-b.window) && engine.Pos(last)+1 >= n
 }
 
 // Abort implements engine.Aborter.

@@ -22,6 +22,9 @@ type Options struct {
 	GPULayers int    // on the GPU, where there is one; -1: all
 	MMap      bool   // map the file
 	KVType    string // f32, f16, bf16, q8_0, q4_0
+	// SWAFull gives sliding-window layers as many cells as the others: more
+	// memory, and longer prefixes of what is kept can be resumed.
+	SWAFull bool
 }
 
 // Model is an open model: what an engine needs of it.
@@ -83,31 +86,40 @@ func open(m *cllama.Model, o Options) (*Model, error) {
 
 func newBackend(m *cllama.Model, o Options) (*backend, error) {
 	rows := min(o.Rows, o.Cells)
-	seqs := min(o.Seqs, rows)
+	seqs := min(o.Seqs, rows, cllama.MaxSeqs-1)
+	states := m.IsRecurrent() || m.IsHybrid()
+	spare := 1
+	if states {
+		spare = 0 // a state can't be cut, so no part is ever read
+	}
 	kv := kvTypes[o.KVType]
 	x, err := cllama.NewContext(m, cllama.ContextParams{
-		Cells: o.Cells, Rows: rows, Seqs: seqs, Outputs: seqs,
+		Cells: o.Cells, Rows: rows, Seqs: seqs + spare, Outputs: outputs(seqs+spare, rows),
 		Threads: o.Threads, ThreadsBatch: o.Threads, Poll: poll,
-		TypeK: kv, TypeV: kv, Unified: true,
+		TypeK: kv, TypeV: kv, Unified: true, SWAFull: o.SWAFull,
 	})
 	if err != nil {
 		return nil, err
 	}
-	states := m.IsRecurrent() || m.IsHybrid()
-	shape := engine.Shape{Vocab: m.Vocab().NTokens(), Cells: o.Cells, Seqs: seqs, Rows: rows, Fuse: onGPU(o.GPULayers)}
+	shape := engine.Shape{
+		Vocab: m.Vocab().NTokens(), Cells: o.Cells, Seqs: seqs, Rows: rows, Outputs: outputs(seqs, rows),
+		States: states, Fuse: onGPU(o.GPULayers),
+	}
 	if states || m.SWA() > 0 {
 		shape.Tail = tail
 	}
 	b := &backend{
 		model: m, ctx: x, mem: x.Memory(), batch: cllama.NewBatch(rows),
-		shape:  shape,
-		window: engine.Pos(max(1, m.SWA())),
-		states: states,
+		shape: shape, states: states,
+		sharedWindow: o.SWAFull, spare: cllama.SeqID(seqs),
 
 		grammars: newGrammars(m.Vocab()),
 	}
 	return b, b.warmUp()
 }
+
+// outputs is how many rows of a step may give scores.
+func outputs(seqs, rows int) int { return min(seqs+engine.DraftRows, rows) }
 
 // onGPU tells whether steps are computed on a GPU.
 func onGPU(layers int) bool {
@@ -119,9 +131,20 @@ func onGPU(layers int) bool {
 	return false
 }
 
-// warmUp computes one row, so that the first request doesn't pay for pages and graphs.
+// warmUpPos isn't 0, where rotary embeddings turn nothing and would not show in the identity.
+const warmUpPos = 100
+
+// warmUp computes one row, so that the first request doesn't pay for pages and
+// graphs, and learns from its state what states are like.
 func (b *backend) warmUp() error {
-	err := b.Decode([]engine.Row{{Token: 0, Output: true}})
+	row := engine.Row{Pos: warmUpPos, Output: true}
+	if b.states {
+		row.Pos = 0
+	}
+	err := b.Decode([]engine.Row{row})
+	if err == nil && !b.states {
+		err = b.probe()
+	}
 	if err == nil && !b.Remove(0, 0) {
 		err = errors.New("the memory can't be emptied")
 	}

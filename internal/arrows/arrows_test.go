@@ -18,20 +18,23 @@ const module = "github.com/moltbot/moltbot/"
 // up, and batching and kvcache know the standard library alone.
 var mayImport = map[string]string{
 	"batching":                    "",
+	"batching/sim":                "batching",
 	"kvcache":                     "",
 	"engine/sample":               "kvcache",
 	"engine/text":                 "",
 	"engine/chat":                 "engine/constrain",
-	"engine":                      "batching kvcache engine/constrain engine/sample engine/text",
+	"engine":                      "batching kvcache engine/blobs engine/constrain engine/draft engine/sample engine/text",
+	"engine/blobs":                "kvcache",
+	"engine/draft":                "kvcache",
 	"engine/embed":                "engine",
-	"engine/enginetest":           "engine engine/... models",
+	"engine/enginetest":           "engine engine/... kvcache models",
 	"engine/constrain":            "kvcache",
 	"engine/guidance":             "engine/constrain cgo/guidance",
 	"engine/llama":                "engine engine/chat engine/embed engine/constrain engine/guidance kvcache cgo/...",
 	"cgo/llama":                   "",
 	"cgo/guidance":                "",
 	"cgo/chat":                    "cgo/llama",
-	"models":                      "engine engine/... models/...",
+	"models":                      "engine engine/... kvcache models/...",
 	"models/gguf":                 "",
 	"models/store":                "",
 	"models/gpu":                  "",
@@ -53,7 +56,7 @@ var mayImport = map[string]string{
 	"internal/testschemas":        "",
 	"scripts/bertgguf":            "",
 	"scripts/randgguf":            "",
-	"cmd/moltbot":                 "server server/... models models/... engine engine/... cgo/... internal/... bench/...",
+	"cmd/moltbot":                 "batching server server/... models models/... engine engine/... cgo/... internal/... bench/...",
 }
 
 // onlyStandard must not import any library either.

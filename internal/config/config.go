@@ -22,6 +22,7 @@ type Config struct {
 	DataDir   Path      `key:"data_dir" required:"yes" doc:"Folder for downloaded models and everything else that is kept; by default $XDG_DATA_HOME/moltbot, without that variable ~/.local/share/moltbot."`
 	Log       Log       `key:"log"`
 	Model     Model     `key:"model"`
+	Cache     Cache     `key:"cache"`
 	Embedding Embedding `key:"embedding"`
 	Rerank    Rerank    `key:"rerank"`
 	Responses Responses `key:"responses"`
@@ -48,18 +49,25 @@ type Log struct {
 
 // Model is the model that is served and what its context may hold.
 type Model struct {
-	PathOrName Path   `key:"path_or_name" required:"yes" doc:"A GGUF file, or the name of a known model, which is fetched when it is missing."`
-	Alias      string `key:"alias" doc:"Name on the wire; empty: the file's name without its extension."`
-	Ctx        int    `key:"ctx" min:"64" max:"16777216" zero:"the length the model was trained for, at most 8192" doc:"Tokens of one request, prompt and answer together."`
-	Parallel   int    `key:"parallel" min:"1" max:"256" doc:"Requests that are computed at the same time."`
-	Threads    int    `key:"threads" min:"1" max:"512" zero:"as many as there are physical cores" doc:"CPU threads of a step."`
-	Batch      int    `key:"batch" min:"1" max:"16384" doc:"Prefill rows (prompt tokens) of a step in which nobody decodes."`
-	Chunk      int    `key:"chunk" min:"1" max:"16384" doc:"Prefill rows of a step while others decode; at most batch."`
-	Queue      int    `key:"queue" min:"1" max:"1000000" doc:"Requests that may wait; beyond it the answer is 429."`
-	GPULayers  int    `key:"gpu_layers" min:"-1" max:"10000" doc:"Layers to keep on the GPU where there is one; -1: all."`
-	KVCells    int    `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
-	MMap       bool   `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
-	KVType     string `key:"kv_type" oneof:"f32|f16|bf16|q8_0|q4_0" doc:"Number format of the KV cache."`
+	PathOrName Path     `key:"path_or_name" required:"yes" doc:"A GGUF file, or the name of a known model, which is fetched when it is missing."`
+	Alias      string   `key:"alias" doc:"Name on the wire; empty: the file's name without its extension."`
+	Ctx        int      `key:"ctx" min:"64" max:"16777216" zero:"the length the model was trained for, at most 8192" doc:"Tokens of one request, prompt and answer together."`
+	Parallel   int      `key:"parallel" min:"1" max:"256" doc:"Requests that are computed at the same time."`
+	Threads    int      `key:"threads" min:"1" max:"512" zero:"as many as there are physical cores" doc:"CPU threads of a step."`
+	Batch      int      `key:"batch" min:"1" max:"16384" doc:"Prefill rows (prompt tokens) of a step in which nobody decodes."`
+	Queue      int      `key:"queue" min:"1" max:"1000000" doc:"Requests that may wait; beyond it the answer is 429."`
+	GPULayers  int      `key:"gpu_layers" min:"-1" max:"10000" doc:"Layers to keep on the GPU where there is one; -1: all."`
+	KVCells    int      `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
+	Step       Duration `key:"step" min:"1ms" max:"1m" doc:"How long the prompt rows of one step may keep running answers waiting; at least one row of the kernel's width is computed."`
+	MMap       bool     `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
+	KVType     string   `key:"kv_type" oneof:"f32|f16|bf16|q8_0|q4_0" doc:"Number format of the KV cache."`
+}
+
+// Cache keeps computed prompts, so that what begins alike is not computed again.
+type Cache struct {
+	RAM     Size    `key:"ram" min:"1MiB" max:"1TiB" zero:"none" doc:"Memory for prefixes that no running request uses."`
+	Disk    Size    `key:"disk" min:"1MiB" max:"16TiB" zero:"none" doc:"Room for the most useful of them in the folder cache of data_dir, where they outlast a restart."`
+	Prewarm Prompts `key:"prewarm" doc:"Prompts that are computed before /ready says yes and shared by all clients: files (a system prompt as text, or a chat request as .json), or chat requests written in place."`
 }
 
 // Embedding is the model that answers /v1/embeddings. Threads, queue, mmap and
@@ -100,12 +108,13 @@ func Default() Config {
 			PathOrName: "smollm2",
 			Parallel:   16,
 			Batch:      512,
-			Chunk:      128,
 			Queue:      256,
+			Step:       Duration(50 * time.Millisecond),
 			GPULayers:  -1,
 			MMap:       true,
 			KVType:     "f16",
 		},
+		Cache:     Cache{RAM: 1 * GiB, Disk: 4 * GiB},
 		Responses: Responses{TTL: Duration(30 * 24 * time.Hour)},
 	}
 }

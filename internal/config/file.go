@@ -2,6 +2,8 @@ package config
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,10 +99,26 @@ func (f yamlFile) entry(prefix string, name, value *yaml.Node) {
 		return
 	}
 	if known, ok := f.find(key); ok {
-		f.scalar(known, target(value))
+		f.value(known, target(value))
 		return
 	}
 	f.section(key+".", value)
+}
+
+// value reads what stands behind a known name: a list where the key takes one, else a scalar.
+func (f yamlFile) value(known field, n *yaml.Node) {
+	if _, list := known.value.Interface().(Prompts); !list || n.Kind != yaml.SequenceNode {
+		f.scalar(known, n)
+		return
+	}
+	var items []any
+	err := n.Decode(&items)
+	text, jsonErr := json.Marshal(items)
+	if err = cmp.Or(err, jsonErr); err != nil {
+		f.problems.add(f.at(n), "%s: %v", known.key, err)
+		return
+	}
+	f.set(known, string(text), f.at(n), fmt.Sprintf("%s:%d", f.name, n.Line))
 }
 
 func (f yamlFile) scalar(known field, n *yaml.Node) {

@@ -92,9 +92,6 @@ func (l *loader) checkWhole() {
 		}
 	}
 	m := l.Config.Model
-	if m.Chunk > m.Batch {
-		l.conflict("model.chunk", "model.batch", fmt.Sprintf("%d is more than batch, which is %d", m.Chunk, m.Batch))
-	}
 	if m.KVCells != 0 && m.KVCells < m.Ctx {
 		l.conflict("model.kv_cells", "model.ctx", fmt.Sprintf("%d is less than ctx, which is %d", m.KVCells, m.Ctx))
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"errors"
 	"os"
 	"path/filepath"
@@ -91,7 +92,6 @@ func TestFileIsRefused(t *testing.T) {
 		{"a list where one value belongs", "model:\n  ctx: [1, 2]\n", "config.yaml:2:8: model.ctx takes a single value"},
 		{"a value where a section belongs", "model: smollm2\n", "config.yaml:1:8: model must hold names and values, like 'path_or_name: …'"},
 		{"a control character", "model:\n  alias: \"a\\nb\"\n", `config.yaml:2:10: model.alias: "a\nb" holds a control character`},
-		{"a chunk larger than the batch", "model:\n  batch: 64\n", "config.yaml:2: model.chunk: 128 is more than batch, which is 64"},
 		{"a cache smaller than one context", "model:\n  ctx: 4096\n  kv_cells: 1024\n", "config.yaml:3: model.kv_cells: 1024 is less than ctx, which is 4096"},
 		{"a second document", "log:\n  level: info\n---\nlog: {}\n", "config.yaml:3: a second YAML document: keep one"},
 		{"what is not YAML", "log:\n  level: [\n", "config.yaml:2: not valid YAML: did not find expected node content"},
@@ -114,7 +114,11 @@ func TestFileIsTaken(t *testing.T) {
 		{"an empty file sets nothing", "", func(c Config) bool { return c == Default() }},
 		{"a comment sets nothing", "# later\n", func(c Config) bool { return c == Default() }},
 		{"an empty section sets nothing", "model:\n", func(c Config) bool { return c == Default() }},
-		{"an alias stands for its value", "model:\n  batch: &n 64\n  chunk: *n\n", func(c Config) bool { return c.Model.Chunk == 64 }},
+		{"an alias stands for its value", "model:\n  batch: &n 64\n  queue: *n\n", func(c Config) bool { return c.Model.Queue == 64 }},
+		{"prompts are a list of files and requests", "cache:\n  prewarm:\n    - a.md\n    - {messages: [{role: system, content: Be brief.}]}\n", func(c Config) bool {
+			return slices.Equal(c.Cache.Prewarm.List(), []string{"a.md", `{"messages":[{"content":"Be brief.","role":"system"}]}`})
+		}},
+		{"prompts may stand between commas", "cache:\n  prewarm: a.md, b.json\n", func(c Config) bool { return slices.Equal(c.Cache.Prewarm.List(), []string{"a.md", "b.json"}) }},
 		{"~/ is the home folder", "data_dir: ~/bot\n", func(c Config) bool { return c.DataDir == "/home/ada/bot" }},
 		{"a port of 0 asks for a free one", "server:\n  listen: 127.0.0.1:0\n", func(c Config) bool { return c.Server.Listen == "127.0.0.1:0" }},
 		{"ctx 0 is allowed below its range", "model:\n  ctx: 0\n", func(c Config) bool { return c.Model.Ctx == 0 }},

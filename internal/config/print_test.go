@@ -29,6 +29,8 @@ func anyValue(t *rapid.T, f field) string {
 		v := reflect.New(f.value.Type()).Elem()
 		v.SetInt(rapid.Int64Range(least.Int(), most.Int()).Draw(t, f.key))
 		return format(v)
+	case f.key == "cache.prewarm":
+		return rapid.SampledFrom([]string{"", "a.md,b", `["a,b.md",{"messages":[]}]`}).Draw(t, f.key)
 	case f.key == "server.listen":
 		return rapid.SampledFrom([]string{":0", "[::1]:80", "*:8080", "localhost:65535"}).Draw(t, f.key)
 	}
@@ -45,7 +47,6 @@ func TestWhatConfigPrintsItLoads(t *testing.T) {
 			}
 			want.origins[f.key] = anyText.Draw(t, "origin")
 		}
-		want.Model.Chunk = min(want.Model.Chunk, want.Model.Batch)
 		want.Model.KVCells = max(want.Model.KVCells, want.Model.Ctx)
 		got, err := Load(Sources{File: saved(t, file, want)})
 		if err != nil {

@@ -39,8 +39,11 @@ var sizeUnits = []struct {
 }
 
 // ParseSize reads a whole number of bytes with its unit, in any case of
-// letters. Errors tell how a size is written.
+// letters; 0 needs none. Errors tell how a size is written.
 func ParseSize(text string) (Size, error) {
+	if text == "0" {
+		return 0, nil
+	}
 	unit := strings.TrimLeft(text, "0123456789")
 	digits := strings.TrimSuffix(text, unit)
 	factor, ok := sizeUnit(strings.TrimSpace(unit))

@@ -1,0 +1,42 @@
+package batching
+
+import "time"
+
+// Outcome is what came of rows whose Last is set.
+type Outcome struct {
+	ID     ReqID
+	Tokens int  // that the request knows from now on besides: kept drafts, and at least one that was sampled or forced
+	Kept   int  // of Rows.Draft, the first ones that came true: they stay computed; the caller forgets the others
+	Ended  bool // the request is forgotten
+}
+
+// Commit records that plan was computed in that time, and what its Last rows gave.
+func (s *Scheduler) Commit(plan Plan, outcomes []Outcome, took time.Duration) {
+	align := s.limits.Align
+	s.costs.Observe((plan.Len()+align-1)/align*align, s.used, took)
+	s.decodeNext, s.most = s.promptStep, s.limits.Rows
+	for _, rows := range plan {
+		if r := s.live[rows.ID]; r != nil {
+			r.computed = rows.From + rows.N - rows.Draft
+			r.reached = max(r.reached, r.computed)
+			r.drafted = rows.Draft
+		}
+	}
+	for _, o := range outcomes {
+		if r := s.live[o.ID]; r != nil {
+			s.settle(r, o)
+		}
+	}
+}
+
+func (s *Scheduler) settle(r *request, o Outcome) {
+	s.learn(r, r.drafted, o.Kept)
+	r.computed += o.Kept
+	r.reached = max(r.reached, r.computed)
+	r.known += o.Tokens
+	s.tenants.charge(r.tenant, outputWeight*float64(o.Tokens))
+	if o.Ended {
+		s.gate.ended(r.known - r.prompt)
+		s.forget(r)
+	}
+}

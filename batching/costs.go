@@ -1,0 +1,124 @@
+package batching
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Point is the wall time of a step of that many rows in an empty cache.
+type Point struct {
+	Rows int           `json:"rows"`
+	Time time.Duration `json:"nanoseconds"`
+}
+
+// Costs predicts steps. It is measured at start, per machine and model, and
+// refined by the steps that run. Only one goroutine touches it.
+type Costs struct {
+	Points []Point `json:"points"` // by rows; more rows never take less time
+	Cell   float64 `json:"cell"`   // nanoseconds that a cell in use adds to each row
+}
+
+// Check returns an error when the table can't be used.
+func (c *Costs) Check() error {
+	if c == nil || len(c.Points) == 0 {
+		return errors.New("batching: the table of costs is empty")
+	}
+	last := Point{}
+	for _, p := range c.Points {
+		if p.Rows <= last.Rows || p.Time < last.Time || p.Time <= 0 {
+			return fmt.Errorf("batching: the table of costs is out of order: %d rows in %v after %d in %v", p.Rows, p.Time, last.Rows, last.Time)
+		}
+		last = p
+	}
+	if !(c.Cell >= 0) {
+		return fmt.Errorf("batching: a cell costs %v ns", c.Cell)
+	}
+	return nil
+}
+
+// Predict returns the wall time of a step of that many rows while so many cells
+// are in use. Between the points it interpolates, beyond the last it goes on as
+// steeply as before it.
+func (c *Costs) Predict(rows, cells int) time.Duration {
+	if rows <= 0 {
+		return 0
+	}
+	return c.table(rows) + time.Duration(c.Cell*float64(cells)*float64(rows))
+}
+
+func (c *Costs) table(rows int) time.Duration {
+	i := c.above(rows)
+	if i == 0 {
+		return c.Points[0].Time
+	}
+	lo, hi := c.segment(i)
+	slope := float64(hi.Time-lo.Time) / float64(hi.Rows-lo.Rows)
+	return lo.Time + time.Duration(slope*float64(rows-lo.Rows))
+}
+
+// above returns the index of the first point of at least so many rows.
+func (c *Costs) above(rows int) int {
+	i, _ := slices.BinarySearchFunc(c.Points, rows, func(p Point, rows int) int { return p.Rows - rows })
+	return i
+}
+
+// segment returns the points before and at i; beyond the last the last two. A
+// lone point is continued in proportion.
+func (c *Costs) segment(i int) (lo, hi Point) {
+	i = min(i, len(c.Points)-1)
+	if i == 0 {
+		return Point{}, c.Points[0]
+	}
+	return c.Points[i-1], c.Points[i]
+}
+
+// Of what a step took besides the prediction, a sixteenth is believed, and an
+// outlier (another process, a page fault) counts as twice or half the time.
+const (
+	believe = 1. / 16
+	outlier = 2.
+)
+
+// Observe hears how long a step took and moves the points around it.
+func (c *Costs) Observe(rows, cells int, took time.Duration) {
+	predicted := c.Predict(rows, cells)
+	if predicted <= 0 || took <= 0 {
+		return
+	}
+	ratio := min(outlier, max(1/outlier, float64(took)/float64(predicted)))
+	i := c.above(rows)
+	for _, at := range []int{i - 1, i} {
+		if at >= 0 && at < len(c.Points) {
+			c.scale(at, 1+(ratio-1)*believe*c.nearness(at, rows))
+		}
+	}
+}
+
+// nearness returns how much a step of that many rows says of a point: 1 at the
+// point, 0 at its neighbours.
+func (c *Costs) nearness(at, rows int) float64 {
+	p := c.Points[at].Rows
+	next := at + 1
+	if rows < p {
+		next = at - 1
+	}
+	if rows == p || next < 0 || next >= len(c.Points) {
+		return 1
+	}
+	return 1 - float64(rows-p)/float64(c.Points[next].Rows-p)
+}
+
+// scale moves a point; those that would be out of order move with it.
+func (c *Costs) scale(at int, by float64) {
+	t := max(1, time.Duration(float64(c.Points[at].Time)*by))
+	c.Points[at].Time = t
+	for i := range c.Points {
+		if p := &c.Points[i]; i < at {
+			p.Time = min(p.Time, t)
+		} else {
+			p.Time = max(p.Time, t)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/engine"
+)
+
+// calibration is how long the first start on a machine measures steps.
+const calibration = 4 * time.Second
+
+// calibrated returns the costs of steps: those of an earlier start of this model
+// on this machine, or measured now and kept for the next.
+func calibrated(b engine.Backend, p plan, log zerolog.Logger) (*batching.Costs, error) {
+	path := filepath.Join(p.folder("calibration"), fingerprint(b, p)+".json")
+	if costs, err := readCosts(path); err == nil {
+		return costs, nil
+	}
+	began := time.Now()
+	costs, err := engine.Calibrate(b, calibration)
+	if err != nil {
+		return nil, err
+	}
+	log.Info().Dur("took", time.Since(began)).Int("points", len(costs.Points)).Msg("measured how long steps take")
+	if err := writeCosts(path, costs); err != nil {
+		log.Warn().Err(err).Msg("steps will be measured again at the next start")
+	}
+	return costs, nil
+}
+
+// fingerprint names all that the costs of steps depend on: the machine, the
+// model with its number formats, and how it is run.
+func fingerprint(b engine.Backend, p plan) string {
+	h := sha256.New()
+	fmt.Fprintln(h, cpuModel(), runtime.NumCPU(), p.Threads, p.GPULayers, p.KVType, p.Batch, p.Parallel, p.info.Size)
+	h.Write(b.Identity())
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func readCosts(path string) (*batching.Costs, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	costs := &batching.Costs{}
+	if err := json.Unmarshal(text, costs); err != nil {
+		return nil, err
+	}
+	return costs, costs.Check()
+}
+
+// writeCosts replaces the file whole, so that no reader sees half of it.
+func writeCosts(path string, costs *batching.Costs) error {
+	text, err := json.MarshalIndent(costs, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/moltbot/moltbot/batching"
+)
+
+// calibrated are the steps that are measured, by rows. The smaller ones are
+// decodes, each row with its scores; the larger ones prompts, without.
+var calibrated = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512}
+
+const (
+	mostDecodes = 16 // rows of the largest step that is measured with scores
+	fewCells    = 128
+)
+
+// Calibrate measures how long steps take on a backend whose cells are empty, and
+// leaves them so. It stops adding larger steps when the budget is spent.
+func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
+	m := &meter{backend: b, until: time.Now().Add(budget)}
+	defer b.Remove(0, 0)
+	costs := &batching.Costs{}
+	for _, rows := range calibrated {
+		if rows > min(b.Shape().Rows, b.Shape().Cells/2) || (rows > 1 && !time.Now().Before(m.until)) {
+			break
+		}
+		took, err := m.best(rows)
+		if err != nil {
+			return nil, fmt.Errorf("engine: calibrate a step of %d rows: %w", rows, err)
+		}
+		costs.Points = append(costs.Points, batching.Point{Rows: rows, Time: took})
+	}
+	inOrder(costs.Points)
+	cell, err := m.cell(costs.Points[0].Time)
+	costs.Cell = cell
+	return costs, err
+}
+
+// inOrder irons out noise: a step with more rows never takes less time. The
+// later one is right, since a disturbance only adds.
+func inOrder(points []batching.Point) {
+	for i := len(points) - 2; i >= 0; i-- {
+		points[i].Time = min(points[i].Time, points[i+1].Time)
+	}
+}
+
+// meter times steps on sequence 0.
+type meter struct {
+	backend Backend
+	until   time.Time
+	held    int // cells of the sequence
+}
+
+// best returns the shortest of three steps, of fewer when time is short.
+func (m *meter) best(rows int) (time.Duration, error) {
+	var times []time.Duration
+	for len(times) < 3 && (len(times) == 0 || time.Now().Before(m.until)) {
+		m.backend.Remove(0, 0)
+		m.held = 0
+		took, err := m.step(rows, rows <= min(mostDecodes, m.backend.Shape().Outputs))
+		if err != nil {
+			return 0, err
+		}
+		times = append(times, took)
+	}
+	return slices.Min(times), nil
+}
+
+// step times rows that follow what sequence 0 holds.
+func (m *meter) step(n int, output bool) (time.Duration, error) {
+	rows := make([]Row, n)
+	for i := range rows {
+		rows[i] = Row{Pos: Pos(m.held + i), Output: output}
+	}
+	rows[n-1].Output = true
+	began := time.Now()
+	err := m.backend.Decode(rows)
+	m.held += n
+	return max(1, time.Since(began)), err
+}
+
+// cell returns the nanoseconds that a cell in use adds to a row: the shortest of
+// three rows behind all that the last step left, against one in an empty cache.
+func (m *meter) cell(alone time.Duration) (float64, error) {
+	held := m.held
+	if held < fewCells {
+		return 0, nil
+	}
+	behind := time.Duration(math.MaxInt64)
+	for range 3 {
+		took, err := m.step(1, true)
+		if err != nil {
+			return 0, fmt.Errorf("engine: calibrate a row behind %d cells: %w", m.held, err)
+		}
+		behind = min(behind, took)
+	}
+	return max(0, float64(behind-alone)/float64(held)), nil
+}
