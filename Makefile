@@ -68,7 +68,7 @@ test-race: ## the same under the race detector
 
 .PHONY: test-native
 test-native: native ## bindings and end to end, with the real models
-	@scripts/tools go pip venv
+	@scripts/tools go npm pip venv
 	@echo 'go test: the packages that need the libraries and the models'
 	@packages=$$($(call classify,native)); go test -timeout 30m $$packages
 	@go -C cgo/go-llama.cpp test ./... # a module of its own
@@ -81,6 +81,7 @@ fuzz: native ## every fuzz target for FUZZTIME (10s)
 .PHONY: soak
 soak: native ## the random tests with SOAK (20000) draws each
 	@go test -count 1 -timeout 3h $$(grep -rl --include='*_test.go' '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u) -args -rapid.checks=$(SOAK)
+	@go test -count 1 -timeout 3h -run 'Sampled' -v ./e2e -args -schemas=2000
 
 .PHONY: bench-peer
 bench-peer: build peer ## measure against llama-server, all workloads and two models, twice: docs/benchmarks; takes hours

@@ -161,7 +161,7 @@ func TestRanksAreTheReferences(t *testing.T) {
 // TestOfficialPythonClientEmbeds runs testdata/embeddings.py: that client asks for base64.
 func TestOfficialPythonClientEmbeds(t *testing.T) {
 	s := embedding(t)
-	cmd := exec.CommandContext(t.Context(), python(t), "testdata/embeddings.py", s.url+"/v1", embedder, referenceFile)
+	cmd := exec.CommandContext(t.Context(), python(t, "requirements.txt"), "testdata/embeddings.py", s.url+"/v1", embedder, referenceFile)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

@@ -3,14 +3,16 @@
 // Owns: what is true of the whole: the wire as the official clients see it,
 // many clients at once, clients that leave, nonsense, start and end of the
 // process, and greedy texts equal to llama-server's. Nothing is mocked.
-// Must not import: anything of Moltbot but internal/testmodel and the makers of
-// nonsense in server/malformed; the tests know what a client knows.
+// Must not import: anything of Moltbot but internal/testmodel, internal/testschemas,
+// the makers of nonsense in server/malformed, and server/openapi/openapitest, which
+// holds answers against /openapi.json; the tests know what a client knows.
 // Flow: TestMain builds cmd/moltbot once. Tests share one server per model,
 // started by the first that asks, or start one of their own; a test that fails
 // shows what its server said meanwhile.
 package e2e
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -47,7 +49,7 @@ func run(m *testing.M) int {
 		return failed(err)
 	}
 	code := m.Run()
-	if err := endCommon(); err != nil {
+	if err := errors.Join(endCommon(), watching.verdict()); err != nil {
 		return failed(err)
 	}
 	return code

@@ -2,27 +2,19 @@ package e2e
 
 import (
 	"os/exec"
-	"strings"
 	"testing"
 )
 
-// python returns the interpreter that has the pinned openai package.
-func python(t testing.TB) string {
+// python returns the interpreter that has the packages of a requirements file in testdata.
+func python(t testing.TB, requirements string) string {
 	t.Helper()
-	path, err := exec.Command("../scripts/python", "testdata/requirements.txt").Output()
-	if err != nil {
-		if failed, ok := err.(*exec.ExitError); ok {
-			t.Fatalf("%s: %s", failed, failed.Stderr)
-		}
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(path))
+	return installed(t, "../scripts/python", "testdata/"+requirements)
 }
 
 // TestOfficialPythonClient runs testdata/client.py.
 func TestOfficialPythonClient(t *testing.T) {
 	s := shared(t, "smollm2")
-	cmd := exec.CommandContext(t.Context(), python(t), "testdata/client.py", s.url+"/v1", s.model)
+	cmd := exec.CommandContext(t.Context(), python(t, "requirements.txt"), "testdata/client.py", s.url+"/v1", s.model)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

@@ -89,7 +89,8 @@ func startServer(path string, env []string, flags ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{p, url, strings.TrimSuffix(filepath.Base(path), ".gguf")}, nil
+	s := &server{p, url, strings.TrimSuffix(filepath.Base(path), ".gguf")}
+	return s, watching.watch(s)
 }
 
 // stop ends a server as an operator would.

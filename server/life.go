@@ -25,8 +25,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown answers new requests with 503 and waits for the running ones. When
-// ctx ends first these are cut off with an error, and its error is returned.
+// Shutdown answers new requests with 503 and waits for the running ones and for the
+// responses in the background. When ctx ends first these are cut off with an error,
+// and its error is returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.http.SetKeepAlivesEnabled(false)
 	empty := s.gate.close()
@@ -37,6 +38,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = fmt.Errorf("waiting for running requests: %w", context.Cause(ctx))
 	}
 	s.abort(engine.ErrClosed)
+	s.api.Close(ctx)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	if s.http.Shutdown(last) != nil { // somebody does not hang up

@@ -24,7 +24,7 @@ func TestRequestIDIsOnEveryAnswer(t *testing.T) {
 	for name, a := range map[string]answer{
 		"401": r.do("GET", "/v1/models", ""),
 		"404": r.do("GET", "/nowhere", "", auth...),
-		"405": r.do("GET", chatPath, "", auth...),
+		"405": r.do("GET", completionPath, "", auth...),
 		"413": r.do("POST", chatPath, strings.Repeat("x", 101), auth...),
 		"415": r.do("POST", chatPath, "{}", "Authorization", "Bearer k", "Content-Type", "text/plain"),
 		"400": r.do("POST", chatPath, "{}", auth...),
@@ -109,7 +109,7 @@ func TestKeys(t *testing.T) {
 			}
 		})
 	}
-	for _, open := range []string{"/health", "/ready"} {
+	for _, open := range []string{"/health", "/ready", "/openapi.json", "/docs"} {
 		if a := r.do("GET", open, ""); a.status != 200 {
 			t.Errorf("%s: %d", open, a.status)
 		}

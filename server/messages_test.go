@@ -257,7 +257,7 @@ type musing struct{ told *map[string]string }
 
 func (m musing) Render(c chat.Conversation) (chat.Prompt, error) {
 	*m.told = c.Kwargs
-	return chat.Prompt{Text: "x", Parser: &thinker{}}, nil
+	return chat.Prompt{Text: "x", Parser: func() chat.Parser { return &thinker{} }}, nil
 }
 
 type thinker struct{ letters int }

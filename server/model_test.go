@@ -22,6 +22,7 @@ type altered struct {
 	submit   func(engine.Request) // called before each Submit
 	template chat.Template
 	grammars enginetest.Grammars
+	vocab    engine.Vocab
 }
 
 func (m *altered) Get(id string) (models.Model, bool) { return m, id == m.Info().ID }
@@ -40,6 +41,13 @@ func (m *altered) Template() chat.Template {
 		return m.template
 	}
 	return m.Model.Template()
+}
+
+func (m *altered) Vocab() engine.Vocab {
+	if m.vocab != nil {
+		return m.vocab
+	}
+	return m.Model.Vocab()
 }
 
 func (m *altered) Grammars() constrain.Compiler {
@@ -147,7 +155,7 @@ type (
 func (burning) Render(chat.Conversation) (chat.Prompt, error) { panic("the template burns") }
 
 func (smouldering) Render(chat.Conversation) (chat.Prompt, error) {
-	return chat.Prompt{Text: "x", Parser: smouldering{}}, nil
+	return chat.Prompt{Text: "x", Parser: func() chat.Parser { return smouldering{} }}, nil
 }
 
 func (smouldering) Push(string) (chat.Delta, error) { panic("the parser burns") }

@@ -17,7 +17,7 @@ func (thoughtful) Render(c chat.Conversation) (chat.Prompt, error) {
 	for _, m := range c.Messages {
 		text.WriteString(m.Role + "(" + m.Reasoning + "): " + m.Content + "\n")
 	}
-	return chat.Prompt{Text: text.String(), Parser: &thoughts{}}, nil
+	return chat.Prompt{Text: text.String(), Parser: func() chat.Parser { return &thoughts{} }}, nil
 }
 
 type thoughts struct{ told bool }

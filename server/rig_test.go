@@ -31,6 +31,7 @@ type rig struct {
 	server *server.Server
 	url    string
 	http   *http.Client
+	wire   *http.Transport // below http, which also holds each answer against the description
 	log    *lines
 	served chan error
 }
@@ -45,7 +46,8 @@ type config struct {
 
 func start(t testing.TB, change func(*config)) *rig {
 	t.Helper()
-	r := &rig{t: t, log: &lines{}, served: make(chan error, 1), http: &http.Client{Transport: &http.Transport{}}}
+	r := &rig{t: t, log: &lines{}, served: make(chan error, 1), wire: &http.Transport{}}
+	r.http = &http.Client{Transport: watched(t, r.wire)}
 	c := config{
 		server: server.Options{
 			Version: "test", Log: zerolog.New(r.log), BodyLimit: 1 << 20,
@@ -77,7 +79,7 @@ func (r *rig) listener(memory bool) net.Listener {
 	r.t.Helper()
 	if memory {
 		l := newPipes()
-		r.http.Transport.(*http.Transport).DialContext = l.dial
+		r.wire.DialContext = l.dial
 		return l
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,7 +91,7 @@ func (r *rig) listener(memory bool) net.Listener {
 
 // end stops the server and what the client still holds.
 func (r *rig) end() {
-	r.http.CloseIdleConnections()
+	r.wire.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := r.server.Shutdown(ctx); err != nil {

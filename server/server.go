@@ -13,6 +13,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/moltbot/moltbot/models"
 	"github.com/moltbot/moltbot/server/openai"
+	"github.com/moltbot/moltbot/server/openapi"
 )
 
 // Options says how to serve. A time or size of 0 means no limit, but for WriteTimeout.
@@ -48,7 +50,10 @@ type Server struct {
 	keys  keyring
 	http  *http.Server
 	gate  gate
+	api   *openai.Handler
 	abort context.CancelCauseFunc // ends all running requests
+
+	description func() ([]byte, error) // of the server itself
 }
 
 // New returns a server that does not listen yet.
@@ -60,6 +65,7 @@ func New(o Options) *Server {
 		o.Ready = func() error { return nil }
 	}
 	s := &Server{opt: o, keys: newKeyring(o.Keys)}
+	s.description = sync.OnceValues(func() ([]byte, error) { return openapi.Description(o.Version) })
 	s.opt.Keys = nil
 	base, abort := context.WithCancelCause(context.Background())
 	s.abort = abort
@@ -86,7 +92,9 @@ func (s *Server) routes() http.Handler {
 	e.HEAD("/health", s.health)
 	e.GET("/ready", s.ready)
 	e.HEAD("/ready", s.ready)
-	api := openai.New(openai.Options{
+	e.GET("/openapi.json", s.describe)
+	e.GET("/docs", s.docs)
+	s.api = openai.New(openai.Options{
 		Catalogue:  s.opt.Catalogue,
 		Embedders:  s.opt.Embedders,
 		Responses:  s.opt.Responses,
@@ -94,6 +102,6 @@ func (s *Server) routes() http.Handler {
 		KeepAlive:  s.opt.KeepAlive,
 		LogPrompts: s.opt.LogPrompts,
 	})
-	api.Routes(e, s.admit)
+	s.api.Routes(e, s.admit)
 	return e
 }

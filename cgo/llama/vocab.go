@@ -86,6 +86,15 @@ func (v Vocab) EOT() Token { return Token(C.llama_vocab_eot(v.c)) }
 // SEP returns the token that separates two texts, -1 when there is none.
 func (v Vocab) SEP() Token { return Token(C.llama_vocab_sep(v.c)) }
 
+// FIMPrefix returns the token that begins a text with a gap, -1 when there is none.
+func (v Vocab) FIMPrefix() Token { return Token(C.llama_vocab_fim_pre(v.c)) }
+
+// FIMSuffix returns the token in front of what follows the gap, -1 when there is none.
+func (v Vocab) FIMSuffix() Token { return Token(C.llama_vocab_fim_suf(v.c)) }
+
+// FIMMiddle returns the token after which the gap is filled, -1 when there is none.
+func (v Vocab) FIMMiddle() Token { return Token(C.llama_vocab_fim_mid(v.c)) }
+
 // AddBOS tells whether the model wants BOS before a text.
 func (v Vocab) AddBOS() bool { return bool(C.llama_vocab_get_add_bos(v.c)) }
 

@@ -12,12 +12,13 @@ type callParser struct {
 	calls Parser
 }
 
-func newCallParser(inner Parser, callable []Tool) Parser {
+// callParsers makes parsers over those that inner makes.
+func callParsers(inner func() Parser, callable []Tool) func() Parser {
 	known := callSyntax{}
 	for _, t := range callable {
 		known[t.Name] = true
 	}
-	return &callParser{inner: inner, calls: NewParser(known.parse)}
+	return func() Parser { return &callParser{inner: inner(), calls: NewParser(known.parse)} }
 }
 
 // Push implements Parser.

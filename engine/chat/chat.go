@@ -4,8 +4,8 @@
 // and tool calls, and the way tools are told to models whose template knows none.
 // Must not import: cgo; a Template is given to it (engine/llama has the real one).
 // Flow: a handler fills a Conversation; a Template renders it to a Prompt, with a
-// Grammar where the answer is not free; the Prompt's Parser takes the answer as it
-// comes and gives Deltas.
+// Grammar where the answer is not free; a Parser of the Prompt takes each answer as
+// it comes and gives Deltas.
 package chat
 
 import "github.com/moltbot/moltbot/engine/constrain"
@@ -45,9 +45,19 @@ type Conversation struct {
 type Prompt struct {
 	Text    string             // to be tokenised with special and parse
 	Stops   []string           // texts at which the model's turn ends besides its end token
-	Keep    []string           // control tokens whose text the Parser must see in the answer
+	Keep    []string           // control tokens whose text a Parser must see in the answer
 	Grammar *constrain.Grammar // that the answer must follow; nil: it is free
-	Parser  Parser             // for the answer
+	Parser  func() Parser      // makes one for each answer; safe for concurrent use
+	// Pieces cuts a text where the model writes parts of it as control tokens; nil:
+	// it has none.
+	Pieces func(text string) []Piece
+}
+
+// Piece is a part of a text.
+type Piece struct {
+	Text    string
+	Control bool            // Text is one control token
+	Token   constrain.Token // which one, where Control
 }
 
 // Parts are the parts of an answer.

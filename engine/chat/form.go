@@ -30,12 +30,12 @@ const maxCalls = 16
 
 // rules are those of one call or several, with each tool's schema. What has been
 // written of the first already is left out.
-func (f form) rules(c Conversation, callable []Tool, written string) string {
+func (w *writer) rules(c Conversation, f form, callable []Tool, written string) string {
 	var b strings.Builder
 	first, more := make([]string, len(callable)), make([]string, len(callable))
 	for i, t := range callable {
-		first[i] = fmt.Sprintf("%s arguments_%d", quote(strings.TrimPrefix(f.opens[i], written)), i)
-		more[i] = fmt.Sprintf("%s arguments_%d", quote(f.nexts[i]), i)
+		first[i] = fmt.Sprintf("%s arguments_%d", w.text(strings.TrimPrefix(f.opens[i], written)), i)
+		more[i] = fmt.Sprintf("%s arguments_%d", w.text(f.nexts[i]), i)
 		fmt.Fprintf(&b, "arguments_%d: %%json %s\n", i, c.schemaOf(t))
 	}
 	calls := "calls: (" + strings.Join(first, " | ") + ")"
@@ -43,7 +43,7 @@ func (f form) rules(c Conversation, callable []Tool, written string) string {
 		calls += fmt.Sprintf(" (%s){0,%d}", strings.Join(more, " | "), maxCalls-1)
 	}
 	if f.end != "" {
-		calls += " " + quote(f.end)
+		calls += " " + w.text(f.end)
 	}
 	return calls + "\n" + b.String()
 }
@@ -57,36 +57,57 @@ func (c Conversation) schemaOf(t Tool) string {
 	return `{"type": "object"}`
 }
 
-// guard lets the model write what it likes, but for calls: from the text that
-// begins one to its end it follows the form. nil: there is no such text.
-func (f form) guard(c Conversation, callable []Tool) *constrain.Grammar {
-	mark := f.mark()
-	if mark == "" {
-		return nil
-	}
+// guard lets the model write what it likes, but for calls: from what begins one to
+// its end it follows the form. nil: nothing tells where one begins.
+func (w *writer) guard(c Conversation, f form, callable []Tool) *constrain.Grammar {
 	start := "start: (said calls)* FREE?\n"
 	if c.single() {
 		start = "start: said calls | FREE?\n"
 	}
-	return lark(start +
+	if written, token := w.sign(f); written != "" {
+		return w.lark(start + "said: FREE? " + w.token(token) + "\nFREE: /(?s:.+)/\n" + w.rules(c, f, callable, written))
+	}
+	mark := f.mark()
+	if mark == "" {
+		return nil
+	}
+	return w.lark(start +
 		"said[suffix=" + quote(mark) + "]: /(?s:.*)/\n" +
 		"FREE: /(?s:.+)/ & ~/(?s:.*" + pattern(mark) + ".*)/\n" +
-		f.rules(c, callable, mark))
+		w.rules(c, f, callable, mark))
+}
+
+// sign returns the control token that every call begins with, and what of a call
+// has been written with it; "": there is none.
+func (w *writer) sign(f form) (written string, token Piece) {
+	for _, piece := range w.prompt.pieces(f.common()) {
+		written += piece.Text
+		if piece.Control {
+			return written, piece
+		}
+	}
+	return "", Piece{}
 }
 
 // mark is the text that every call begins with and no other text does: a tag, as
 // far as the first line break or bracket.
 func (f form) mark() string {
-	mark := f.opens[0]
-	for _, open := range f.opens[1:] {
-		for !strings.HasPrefix(open, mark) {
-			mark = mark[:len(mark)-1]
-		}
-	}
+	mark := f.common()
 	if i := strings.IndexAny(mark, "\n{"); i >= 0 {
 		mark = mark[:i]
 	}
-	return strings.ToValidUTF8(strings.TrimRight(mark, " "), "")
+	return strings.TrimRight(mark, " ")
+}
+
+// common is what every first call begins with.
+func (f form) common() string {
+	common := f.opens[0]
+	for _, open := range f.opens[1:] {
+		for !strings.HasPrefix(open, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	return strings.ToValidUTF8(common, "")
 }
 
 // pattern writes a text as a regular expression between slashes.

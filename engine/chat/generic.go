@@ -39,10 +39,10 @@ func (g Generic) Render(c Conversation) (Prompt, error) {
 	}
 	switch {
 	case len(callable) > 0:
-		p.Grammar = c.grammar(p.Text, genericForm(callable), callable)
-		p.Parser = newCallParser(p.Parser, callable)
+		p.Grammar = p.grammar(c, genericForm(callable), callable)
+		p.Parser = callParsers(p.Parser, callable)
 	case c.Schema != "":
-		p.Grammar = contentGrammar(p.Text, c.Schema)
+		p.Grammar = p.contentGrammar(c.Schema)
 	}
 	return p, nil
 }

@@ -23,7 +23,7 @@ func (lines) Render(c chat.Conversation) (chat.Prompt, error) {
 		}
 		b.WriteString(m.Role + ": " + m.Content + "\n")
 	}
-	return chat.Prompt{Text: b.String(), Parser: chat.Plain{}, Stops: []string{"\n\n"}}, nil
+	return chat.Prompt{Text: b.String(), Parser: func() chat.Parser { return chat.Plain{} }, Stops: []string{"\n\n"}}, nil
 }
 
 var tools = []chat.Tool{
@@ -166,7 +166,7 @@ func TestCallsAreCutOutOfTheText(t *testing.T) {
 		{"arguments that are no object", call("look", `"up"`), chat.Parts{Calls: []chat.ToolCall{{Name: "look", Arguments: `"up"`}}}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			got := run(t, generic(t, ask(chat.Choice{})).Parser, c.text)
+			got := run(t, generic(t, ask(chat.Choice{})).Parser(), c.text)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
@@ -182,18 +182,14 @@ func TestCallsStreamHoweverTheyAreCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, err := chat.Generic{Template: lines{}}.Render(ask(chat.Choice{}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := run(t, p.Parser, cut(t, text)...), run(t, whole.Parser, text); !reflect.DeepEqual(got, want) {
+		if got, want := run(t, p.Parser(), cut(t, text)...), run(t, p.Parser(), text); !reflect.DeepEqual(got, want) {
 			t.Fatalf("in pieces %+v, at once %+v", got, want)
 		}
 	})
 }
 
 func TestArgumentsComeAsTheyAreWritten(t *testing.T) {
-	p := generic(t, ask(chat.Choice{})).Parser
+	p := generic(t, ask(chat.Choice{})).Parser()
 	var early string
 	for _, r := range "<tool_call>\n{\"name\": \"look\", \"arguments\": {\"where\": \"upstairs\"" {
 		d, err := p.Push(string(r))

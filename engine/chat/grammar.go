@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,14 +10,15 @@ import (
 
 // grammar returns what an answer with calls in that form must follow; nil: it is
 // free. callable are the tools, at least one.
-func (c Conversation) grammar(prompt string, f form, callable []Tool) *constrain.Grammar {
+func (p *Prompt) grammar(c Conversation, f form, callable []Tool) *constrain.Grammar {
+	w := &writer{prompt: p}
 	switch {
 	case c.Choice.Forced():
-		return lark(lead(prompt) + " calls\n" + f.rules(c, callable, ""))
+		return w.lark(w.lead() + " calls\n" + w.rules(c, f, callable, ""))
 	case c.Schema != "":
-		return lark(lead(prompt) + " (answer | calls)\nanswer: %json " + c.Schema + "\n" + f.rules(c, callable, ""))
+		return w.lark(w.lead() + " (answer | calls)\nanswer: %json " + c.Schema + "\n" + w.rules(c, f, callable, ""))
 	case c.guarded():
-		return f.guard(c, callable)
+		return w.guard(c, f, callable)
 	}
 	return nil
 }
@@ -28,19 +30,12 @@ func (c Conversation) guarded() bool {
 }
 
 // contentGrammar is that of content under a schema.
-func contentGrammar(prompt, schema string) *constrain.Grammar {
-	if closing(prompt) == "" {
+func (p *Prompt) contentGrammar(schema string) *constrain.Grammar {
+	if closing(p.Text) == "" {
 		return &constrain.Grammar{Kind: constrain.JSONSchema, Source: schema}
 	}
-	return lark("start: " + quote(closing(prompt)) + " answer\nanswer: %json " + schema + "\n")
-}
-
-// lead begins the first rule: with the end of the reasoning that the prompt opened, if it did.
-func lead(prompt string) string {
-	if text := closing(prompt); text != "" {
-		return "start: " + quote(text)
-	}
-	return "start:"
+	w := &writer{prompt: p}
+	return w.lark(w.lead() + " answer\nanswer: %json " + schema + "\n")
 }
 
 // closing returns what ends the reasoning that a prompt has opened at its end, or "".
@@ -54,6 +49,53 @@ func closing(prompt string) string {
 	return ""
 }
 
-func lark(source string) *constrain.Grammar {
-	return &constrain.Grammar{Kind: constrain.Lark, Source: source}
+// writer writes the grammar of the answers to a prompt. What it writes as control
+// tokens is kept for the prompt's parsers.
+type writer struct {
+	prompt *Prompt
+	tokens bool // some were written
+}
+
+func (w *writer) lark(source string) *constrain.Grammar {
+	return &constrain.Grammar{Kind: constrain.Lark, Source: source, Tokens: w.tokens}
+}
+
+// lead begins the first rule: with the end of the reasoning that the prompt opened, if it did.
+func (w *writer) lead() string {
+	if text := closing(w.prompt.Text); text != "" {
+		return "start: " + w.text(text)
+	}
+	return "start:"
+}
+
+// text writes a text that comes as it is.
+func (w *writer) text(text string) string {
+	if text == "" {
+		return `""`
+	}
+	var parts []string
+	for _, piece := range w.prompt.pieces(text) {
+		if piece.Control {
+			parts = append(parts, w.token(piece))
+		} else {
+			parts = append(parts, quote(piece.Text))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// token writes a control token.
+func (w *writer) token(p Piece) string {
+	w.tokens = true
+	if !slices.Contains(w.prompt.Keep, p.Text) {
+		w.prompt.Keep = append(slices.Clip(w.prompt.Keep), p.Text)
+	}
+	return fmt.Sprintf("<[%d]>", p.Token)
+}
+
+func (p *Prompt) pieces(text string) []Piece {
+	if p.Pieces == nil {
+		return []Piece{{Text: text}}
+	}
+	return p.Pieces(text)
 }

@@ -5,18 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Native forces calls in the form that a template writes past ones in. The form
 // is found by having the template write some: what stands around their arguments
 // is what the model is made to write. A template whose calls hold their arguments
 // in another way than as JSON gets forced calls in the generic form.
-type Native struct{ Template }
+type Native struct {
+	template Template
+	forms    forms
+}
+
+// NewNative returns a Template over one that can tell calls; safe for concurrent
+// use where that one is.
+func NewNative(t Template) *Native { return &Native{template: t} }
 
 // Render implements Template.
-func (n Native) Render(c Conversation) (Prompt, error) {
-	p, err := n.Template.Render(c)
+func (n *Native) Render(c Conversation) (Prompt, error) {
+	p, err := n.template.Render(c)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -25,7 +31,7 @@ func (n Native) Render(c Conversation) (Prompt, error) {
 	case len(callable) > 0 && (c.Choice.Forced() || c.Schema != "" || c.guarded()):
 		return n.constrained(c, p, callable)
 	case len(callable) == 0 && c.Schema != "":
-		p.Grammar = contentGrammar(p.Text, c.Schema)
+		p.Grammar = p.contentGrammar(c.Schema)
 	}
 	return p, nil
 }
@@ -34,10 +40,10 @@ var errUnguarded = errors.New("it has no form in which the arguments of strict t
 
 // constrained makes the answer follow what c asks for. Where the template's form
 // of calls is not known, forced ones take the generic form.
-func (n Native) constrained(c Conversation, p Prompt, callable []Tool) (Prompt, error) {
-	f, err := n.form(c, callable)
+func (n *Native) constrained(c Conversation, p Prompt, callable []Tool) (Prompt, error) {
+	f, err := n.form(c, p, callable)
 	if err == nil {
-		p.Grammar = c.grammar(p.Text, f, callable)
+		p.Grammar = p.grammar(c, f, callable)
 	}
 	switch {
 	case p.Grammar != nil:
@@ -52,99 +58,29 @@ func (n Native) constrained(c Conversation, p Prompt, callable []Tool) (Prompt, 
 // generically forces calls in the generic form, whatever the template's is. The
 // answer then has nothing else in it, but what ends the prompt's reasoning.
 func generically(c Conversation, p Prompt, callable []Tool) Prompt {
-	p.Grammar = c.grammar(p.Text, genericForm(callable), callable)
-	p.Parser = newCallParser(skip(closing(p.Text)), callable)
+	p.Grammar = p.grammar(c, genericForm(callable), callable)
+	lead := closing(p.Text)
+	p.Parser = callParsers(func() Parser { return skip(lead) }, callable)
 	return p
 }
 
-// What stands for arguments and for a tool's name. No template writes them by itself.
-const (
-	probe     = `{"moltbot_probe":"7f3a"}`
-	probeName = "moltbot_probe_tool"
-)
-
-// form finds how calls are written: two are enough, since a name is written as it is.
-func (n Native) form(c Conversation, callable []Tool) (form, error) {
-	frame, err := n.frame(c)
+// form returns how the calls of a conversation are written, which is found once
+// and checked with each prompt's parser.
+func (n *Native) form(c Conversation, p Prompt, callable []Tool) (form, error) {
+	key := keyOf(c)
+	known, ok := n.forms.get(key)
+	if ok {
+		f, err := known.form(p, c, callable)
+		if err == nil || known.unknown != nil {
+			return f, err
+		}
+	}
+	found, err := n.probe(c)
 	if err != nil {
 		return form{}, err
 	}
-	one, err := n.written(c, frame, 1)
-	if err != nil {
-		return form{}, err
-	}
-	two, err := n.written(c, frame, 2)
-	if err != nil {
-		return form{}, err
-	}
-	if two[0] != one[0] || two[2] != one[1] {
-		return form{}, fmt.Errorf("one call is written as %q, two as %q", one, two)
-	}
-	f := form{end: one[1]}
-	for _, t := range callable {
-		f.opens = append(f.opens, strings.ReplaceAll(one[0], probeName, t.Name))
-		f.nexts = append(f.nexts, strings.ReplaceAll(two[1], probeName, t.Name))
-	}
-	p, err := n.Template.Render(c)
-	if err != nil {
-		return form{}, err
-	}
-	return f, f.check(p, c, callable)
-}
-
-// written returns what the template writes around the arguments of so many calls.
-func (n Native) written(c Conversation, fr frame, calls int) ([]string, error) {
-	m := Message{Role: "assistant"}
-	for i := range calls {
-		m.ToolCalls = append(m.ToolCalls, ToolCall{ID: fmt.Sprintf("call%05d", i+1), Name: probeName, Arguments: probe})
-	}
-	text, err := n.past(c, m)
-	if err != nil {
-		return nil, err
-	}
-	text, ok := fr.inside(text)
-	parts := strings.Split(compactProbe(text), probe)
-	if !ok || len(parts) != calls+1 {
-		return nil, fmt.Errorf("the template does not write arguments as they are: %q", text)
-	}
-	return parts, nil
-}
-
-// compactProbe takes out the blanks that a template puts into JSON.
-func compactProbe(text string) string {
-	return strings.ReplaceAll(text, `{"moltbot_probe": "7f3a"}`, probe)
-}
-
-// past renders the conversation with one more message, and nothing behind it.
-func (n Native) past(c Conversation, m Message) (string, error) {
-	c.Messages = append(c.Messages[:len(c.Messages):len(c.Messages)], m)
-	c.Past = true
-	p, err := n.Template.Render(c)
-	return p.Text, err
-}
-
-// frame is what a template writes around an answer.
-type frame struct{ before, after string }
-
-const content = "moltbot-probe-content"
-
-func (n Native) frame(c Conversation) (frame, error) {
-	text, err := n.past(c, Message{Role: "assistant", Content: content})
-	if err != nil {
-		return frame{}, err
-	}
-	before, after, ok := strings.Cut(text, content)
-	if !ok {
-		return frame{}, fmt.Errorf("the template does not write content as it is: %q", text)
-	}
-	return frame{before, after}, nil
-}
-
-// inside returns what stands in the frame.
-func (f frame) inside(text string) (string, bool) {
-	text, ok1 := strings.CutPrefix(text, f.before)
-	text, ok2 := strings.CutSuffix(text, f.after)
-	return text, ok1 && ok2
+	n.forms.put(key, found)
+	return found.form(p, c, callable)
 }
 
 // check has a prompt's parser read one call of each tool, or the first alone
@@ -157,7 +93,7 @@ func (f form) check(p Prompt, c Conversation, callable []Tool) error {
 	for i := range callable[1:] {
 		text += f.nexts[i+1] + probe
 	}
-	read, err := readAll(p.Parser, text+f.end)
+	read, err := readAll(p.Parser(), text+f.end)
 	if err != nil {
 		return err
 	}

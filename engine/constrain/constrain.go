@@ -32,6 +32,9 @@ const (
 type Grammar struct {
 	Kind   Kind
 	Source string
+	// Tokens: a Source in Lark may name control tokens by number, as <[7]>. Whoever
+	// sets it sees to it that their text is part of the answer.
+	Tokens bool
 }
 
 // Compiler compiles grammars for one vocabulary, from a cache where it can; safe

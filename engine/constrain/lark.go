@@ -10,9 +10,10 @@ import (
 
 // lowerLark checks a grammar in llguidance's dialect: %json goes the way of every
 // schema, and what would need a look back, another temperature or a token without
-// text is refused. All else is for llguidance to judge.
-func lowerLark(src string) (string, error) {
-	l := &lark{src: src}
+// text is refused, but for tokens by number where tokens is set. All else is for
+// llguidance to judge.
+func lowerLark(src string, tokens bool) (string, error) {
+	l := &lark{src: src, tokens: tokens}
 	for l.pos < len(l.src) {
 		if err := l.step(); err != nil {
 			return "", fmt.Errorf("line %d: %w", 1+strings.Count(src[:min(l.pos, len(src))], "\n"), err)
@@ -23,9 +24,10 @@ func lowerLark(src string) (string, error) {
 
 // lark copies a grammar, lexeme by lexeme as llguidance cuts it.
 type lark struct {
-	src string
-	pos int
-	out strings.Builder
+	src    string
+	tokens bool
+	pos    int
+	out    strings.Builder
 }
 
 var (
@@ -33,6 +35,7 @@ var (
 	larkRegex    = regexp.MustCompile(`^/(\\.|[^/\\])+/`)
 	larkComment  = regexp.MustCompile(`^(#|//)[^\n]*`)
 	larkToken    = regexp.MustCompile(`^<[^<>\s]+>`)
+	larkNumber   = regexp.MustCompile(`^<\[[0-9]+\]>`)
 	larkOption   = regexp.MustCompile(`^(stop|stop_capture|temperature)[ \t]*=`)
 	larkWord     = regexp.MustCompile(`^%?[A-Za-z0-9_]+`)
 	larkHidden   = regexp.MustCompile(`\(\?P?<stop>`)
@@ -51,6 +54,8 @@ func (l *lark) step() error {
 			return errors.New("a group named stop can't be enforced")
 		}
 		return l.copy(larkRegex)
+	case l.tokens && larkNumber.MatchString(rest):
+		return l.copy(larkNumber)
 	case larkToken.MatchString(rest):
 		return errLarkToken
 	case larkOption.MatchString(rest):

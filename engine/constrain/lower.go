@@ -35,7 +35,7 @@ func lower(g Grammar) (Grammar, error) {
 		kind = JSONSchema
 		out, err = lowerSchema(g.Source)
 	case Lark:
-		out, err = lowerLark(g.Source)
+		out, err = lowerLark(g.Source, g.Tokens)
 	case GBNF:
 		out, err = lowerGBNF(g.Source)
 	case Regex:

@@ -111,6 +111,18 @@ func TestWhatIsServedIsWrittenInWordsThatAreEnforced(t *testing.T) {
 	}
 }
 
+func TestTokensByNumberAreForThoseWhoShowThem(t *testing.T) {
+	g := Grammar{Kind: Lark, Source: "start: <[12]> \"a\"", Tokens: true}
+	if low, err := Lower(g); err != nil || low.Source != g.Source {
+		t.Errorf("got %q, %v", low.Source, err)
+	}
+	for _, source := range []string{"start: <[12-15]>", "start: <[^12]>", "start: <|end|>"} {
+		if _, err := Lower(Grammar{Kind: Lark, Source: source, Tokens: true}); err == nil {
+			t.Errorf("%s is let through", source)
+		}
+	}
+}
+
 func TestGrammarsThatCanNotBeEnforcedAreRefused(t *testing.T) {
 	refused(t, GBNF, []lowerCase{
 		{"a token by number", "root ::= <[12]>", "line 1: a token"},

@@ -13,16 +13,16 @@ import (
 // Numbers that a schema states must be exact as float64 and short when spelled
 // out: that is how bounds are turned into patterns of digits.
 const (
-	largest   = 1e15
-	decimals  = 15 // after the point
-	stepDigit = 9  // of multipleOf
+	largest   = 1<<53 - 1 // up to it float64 keeps every whole number; clients state it as the bound of integers
+	decimals  = 15        // after the point
+	stepDigit = 9         // of multipleOf
 )
 
 // checkNumber refuses a number that could not be enforced exactly.
 func checkNumber(n json.Number) error {
 	f, err := n.Float64()
 	if err != nil || math.Abs(f) > largest {
-		return fmt.Errorf("the number %s is beyond ±1e15", quoted(n.String()))
+		return fmt.Errorf("the number %s is beyond ±(2^53-1)", quoted(n.String()))
 	}
 	text := strconv.FormatFloat(f, 'f', -1, 64)
 	_, fraction, _ := strings.Cut(text, ".")

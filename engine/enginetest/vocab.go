@@ -106,14 +106,8 @@ func (Template) Render(c chat.Conversation) (chat.Prompt, error) {
 		b.WriteString(m.Role + ": " + m.Content + "\n")
 	}
 	b.WriteString("assistant: ")
-	return chat.Prompt{Text: b.String(), Parser: plain{}}, nil
+	return chat.Prompt{Text: b.String(), Parser: func() chat.Parser { return chat.Plain{} }}, nil
 }
 
 // Unrenderable is a content that Template refuses.
 const Unrenderable = "\x00unrenderable"
-
-// plain passes text through.
-type plain struct{}
-
-func (plain) Push(text string) (chat.Delta, error) { return chat.Delta{Content: text}, nil }
-func (plain) Close() (chat.Delta, error)           { return chat.Delta{}, nil }

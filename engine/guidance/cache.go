@@ -5,6 +5,7 @@ package guidance
 import (
 	"container/list"
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/moltbot/moltbot/engine/constrain"
 )
@@ -13,7 +14,7 @@ import (
 type key [sha256.Size]byte
 
 func keyOf(g constrain.Grammar) key {
-	return sha256.Sum256([]byte(string(g.Kind) + "\x00" + g.Source))
+	return sha256.Sum256(fmt.Appendf(nil, "%s\x00%t\x00%s", g.Kind, g.Tokens, g.Source))
 }
 
 // entry is a grammar, compiled once done is closed; made or err are then set.

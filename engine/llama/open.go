@@ -72,7 +72,7 @@ func open(m *cllama.Model, o Options) (*Model, error) {
 	if m.HasEncoder() || !m.HasDecoder() {
 		return nil, fmt.Errorf("%s is not a model that continues text", m.Desc())
 	}
-	t, err := NewTemplate(m.Pointer(), "")
+	t, err := NewTemplate(m, "")
 	if err != nil {
 		return nil, fmt.Errorf("the model's chat template: %w", err)
 	}

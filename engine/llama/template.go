@@ -5,23 +5,39 @@ package llama
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"unsafe"
 
 	cchat "github.com/moltbot/moltbot/cgo/chat"
+	cllama "github.com/moltbot/moltbot/cgo/llama"
 	"github.com/moltbot/moltbot/engine/chat"
 )
 
 // Template renders conversations with a model's own chat template.
-type Template struct{ c *cchat.Templates }
+type Template struct {
+	c *cchat.Templates
+	chat.Template
+}
 
-// NewTemplate takes a model's template, or override when it isn't empty. model
-// is a *llama_model, read here and not kept. Errors: the template is broken.
-func NewTemplate(model unsafe.Pointer, override string) (*Template, error) {
-	c, err := cchat.New(model, override)
+// NewTemplate takes a model's template, or override when it isn't empty. The model
+// must outlive the Template; it may be nil with an override, which then knows no
+// control tokens. A template that can't tell calls gets tools in the generic form.
+// Errors: the template is broken.
+func NewTemplate(model *cllama.Model, override string) (*Template, error) {
+	var pointer unsafe.Pointer
+	var pieces func(string) []chat.Piece
+	if model != nil {
+		pointer, pieces = model.Pointer(), vocab{model.Vocab()}.pieces
+	}
+	c, err := cchat.New(pointer, override)
 	if err != nil {
 		return nil, err
 	}
-	return &Template{c: c}, nil
+	t := &Template{c: c, Template: chat.Generic{Template: own{c, pieces}}}
+	if c.SupportsCalls() {
+		t.Template = chat.NewNative(own{c, pieces})
+	}
+	return t, nil
 }
 
 // Explicit tells whether the model or the caller gave a template; false means
@@ -31,17 +47,11 @@ func (t *Template) Explicit() bool { return t.c.Explicit() }
 // Close frees the C memory; prompts that were rendered stay valid.
 func (t *Template) Close() { t.c.Close() }
 
-// Render implements chat.Template. A template that can't tell calls gets tools in
-// the generic form.
-func (t *Template) Render(conv chat.Conversation) (chat.Prompt, error) {
-	if t.c.SupportsCalls() {
-		return chat.Native{Template: own{t.c}}.Render(conv)
-	}
-	return chat.Generic{Template: own{t.c}}.Render(conv)
-}
-
 // own is a template as llama.cpp renders it. It constrains nothing.
-type own struct{ c *cchat.Templates }
+type own struct {
+	c      *cchat.Templates
+	pieces func(string) []chat.Piece
+}
 
 // Render implements chat.Template.
 func (t own) Render(conv chat.Conversation) (chat.Prompt, error) {
@@ -49,7 +59,7 @@ func (t own) Render(conv chat.Conversation) (chat.Prompt, error) {
 	if err != nil {
 		return chat.Prompt{}, fmt.Errorf("the chat template refused the messages: %w", err)
 	}
-	return chat.Prompt{Text: r.Prompt, Stops: r.Stops, Keep: r.PreservedTokens, Parser: parser(r, len(conv.Callable()) > 0)}, nil
+	return chat.Prompt{Text: r.Prompt, Stops: r.Stops, Keep: r.PreservedTokens, Parser: parsers(r, len(conv.Callable()) > 0), Pieces: t.pieces}, nil
 }
 
 func (t own) request(conv chat.Conversation) cchat.Request {
@@ -105,19 +115,25 @@ func message(m chat.Message) cchat.Message {
 // sample is content with a bit of all that a syntax could mark.
 const sample = "a <b>c</b> [d] {\"e\": 1}\n\n```f```"
 
-// parser chooses the Parser for an answer: where content is all there is,
-// nothing needs to be parsed.
-func parser(r *cchat.Rendered, calls bool) chat.Parser {
-	a, err := r.Parse(sample, false)
-	if err == nil && !calls && !r.SupportsThinking && a.Content == sample {
-		return chat.Plain{}
-	}
-	return chat.NewParser(func(text string, partial bool) (chat.Parts, error) {
+// parsers makes the Parsers of answers: where content is all there is, nothing
+// needs to be parsed.
+func parsers(r *cchat.Rendered, calls bool) func() chat.Parser {
+	parse := func(text string, partial bool) (chat.Parts, error) {
 		a, err := r.Parse(text, partial)
 		parts := chat.Parts{Content: a.Content, Reasoning: a.Reasoning}
 		for _, c := range a.ToolCalls {
 			parts.Calls = append(parts.Calls, chat.ToolCall(c))
 		}
 		return parts, err
+	}
+	plain := sync.OnceValue(func() bool {
+		a, err := r.Parse(sample, false)
+		return err == nil && !calls && !r.SupportsThinking && a.Content == sample
 	})
+	return func() chat.Parser {
+		if plain() {
+			return chat.Plain{}
+		}
+		return chat.NewParser(parse)
+	}
 }

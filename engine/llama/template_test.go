@@ -36,7 +36,7 @@ func render(t *testing.T, tmpl *Template, messages ...chat.Message) chat.Prompt 
 }
 
 func TestReasoningNeverShowsInContent(t *testing.T) {
-	p := render(t, template(t, chatml), chat.Message{Role: "user", Content: "Hi"})
+	p := render(t, template(t, chatml), chat.Message{Role: "user", Content: "Hi"}).Parser()
 	var content, reasoning strings.Builder
 	add := func(d chat.Delta, err error) {
 		if err != nil {
@@ -46,18 +46,18 @@ func TestReasoningNeverShowsInContent(t *testing.T) {
 		reasoning.WriteString(d.Reasoning)
 	}
 	for _, b := range "<think>Say hello.</think>Hello, you.\n" {
-		add(p.Parser.Push(string(b)))
+		add(p.Push(string(b)))
 	}
-	add(p.Parser.Close())
+	add(p.Close())
 	if content.String() != "Hello, you.\n" || reasoning.String() != "Say hello." {
 		t.Errorf("content %q, reasoning %q", content.String(), reasoning.String())
 	}
 }
 
 func TestAModelThatDoesNotThinkIsNotParsed(t *testing.T) {
-	p := render(t, template(t, "chatml"), chat.Message{Role: "user", Content: "Hi"})
-	if _, plain := p.Parser.(chat.Plain); !plain {
-		t.Errorf("the parser is a %T", p.Parser)
+	p := render(t, template(t, "chatml"), chat.Message{Role: "user", Content: "Hi"}).Parser()
+	if _, plain := p.(chat.Plain); !plain {
+		t.Errorf("the parser is a %T", p)
 	}
 }
 

@@ -42,6 +42,8 @@ var mayImport = map[string]string{
 	"server/openai":               "models engine engine/... kvcache server internal/...",
 	"server/openai/responsestore": "",
 	"server/malformed":            "",
+	"server/openapi":              "",
+	"server/openapi/openapitest":  "",
 	"bench/...":                   "bench/... models/gpu",
 	"bench/kernel":                "engine engine/sample",
 	"bench/load":                  "",

@@ -1,9 +1,12 @@
-// Package testschemas gives tests the JSON Schema Test Suite, draft 2020-12.
+// Package testschemas gives tests JSON schemas, and judges answers by them.
 //
-// Owns: where it lies: ${XDG_CACHE_HOME:-~/.cache}/moltbot/test-schemas, filled on
-// first use from the source package of jsonschema for Python, which carries it.
+// Owns: the JSON Schema Test Suite, draft 2020-12, which lies in
+// ${XDG_CACHE_HOME:-~/.cache}/moltbot/test-schemas, filled on first use from the
+// source package of jsonschema for Python, which carries it; random schemas; the
+// judge, a library that knows nothing of how answers are constrained.
 // Must not import: anything of Moltbot.
-// Flow: a test calls Suite; a suite that can't be had fails the test.
+// Flow: a test calls Suite, or draws from Random, and has a Validator check what
+// was said; a suite that can't be had fails the test.
 package testschemas
 
 import (

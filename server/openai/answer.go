@@ -3,6 +3,8 @@ package openai
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -45,7 +47,7 @@ type head struct {
 // is served alike so far, which is the default tier.
 func (h *Handler) newHead(kind, object string, m models.Model, p params) head {
 	head := head{
-		ID:          kind + "-" + rand.Text(),
+		ID:          kind + "-" + inOrder(time.Now()),
 		Object:      object,
 		Created:     time.Now().Unix(),
 		Model:       m.Info().ID,
@@ -55,6 +57,19 @@ func (h *Handler) newHead(kind, object string, m models.Model, p params) head {
 		head.Tier = "default"
 	}
 	return head
+}
+
+// byTime writes bytes so that the texts are in the order of the bytes.
+var byTime = base32.NewEncoding("234567ABCDEFGHIJKLMNOPQRSTUVWXYZ").WithPadding(base32.NoPadding)
+
+// inOrder makes a text that nobody can guess and that follows those of earlier
+// microseconds: stored answers are listed by it.
+func inOrder(now time.Time) string {
+	const clock = 7 // bytes of microseconds since 1970
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(now.UnixMicro())<<8)
+	rand.Read(b[clock:]) // never fails
+	return byTime.EncodeToString(b[:])
 }
 
 // fingerprint changes whenever the same seed may give another text: with the program and the model's file.

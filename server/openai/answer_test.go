@@ -63,7 +63,7 @@ func told(t *testing.T, a *chatAnswer, texts ...string) (deltas, logprobs []stri
 }
 
 func newTestAnswer() *chatAnswer {
-	return newChatAnswer(head{}, chatRequest{params: params{n: 1}, logprobs: true}, enginetest.Vocab{}, []chat.Parser{&marked{}})
+	return newChatAnswer(head{}, chatRequest{params: params{n: 1}, logprobs: true}, enginetest.Vocab{}, func() chat.Parser { return &marked{} })
 }
 
 func TestReasoningIsToldApart(t *testing.T) {
@@ -96,7 +96,7 @@ func TestEveryLogprobIsToldOnce(t *testing.T) {
 }
 
 func TestAPromptCountsOnceForAllItsChoices(t *testing.T) {
-	req := completionRequest{params: params{n: 2}, logprobs: noLogprobs}
+	req := completionRequest{params: params{n: 2}, best: 2, logprobs: noLogprobs}
 	a := newCompletionAnswer(head{}, req, []string{"", ""})
 	for i := range 4 {
 		if _, err := a.finish(i, engine.Result{Usage: engine.Usage{Prompt: 10, Cached: i, Completion: 1}}); err != nil {

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"context"
 	"errors"
 
 	"github.com/labstack/echo/v4"
@@ -22,17 +23,20 @@ func (h *Handler) chat(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if req.store && h.Responses == nil {
+		return badRequest("store", "unsupported_parameter", "Unsupported value for 'store': this server keeps no chat completions.")
+	}
 	m, err := h.begin(c, req.params)
 	if err != nil {
 		return err
 	}
-	text, parsers, err := h.render(c, m, req)
+	text, err := h.render(c, m, req)
 	if err != nil {
 		return err
 	}
-	a := newChatAnswer(h.newHead("chatcmpl", req.object(), m, req.params), req, m.Vocab(), parsers)
+	a := newChatAnswer(h.newHead(chatPrefix, req.object(), m, req.params), req, m.Vocab(), text.parser)
 	g := generate(c.Request().Context(), m, req.requests(CallerFrom(c.Request().Context()), text))
-	return inWords(h.deliver(c, g, a, req.params), "messages")
+	return inWords(h.deliver(c, g, a, req.params, func(ctx context.Context) error { return h.keepChat(ctx, a) }), "messages")
 }
 
 // begin finds the model and checks what only it can tell.
@@ -51,27 +55,22 @@ type rendered struct {
 	stops      []string
 	visible    []engine.Token
 	constraint constrain.Constraint // nil: the answer is free
+	parser     func() chat.Parser   // makes one for each choice
 }
 
-// render turns the conversation into tokens, and makes a parser for each choice:
-// a parser serves one answer, so each choice renders anew.
-func (h *Handler) render(c echo.Context, m models.Model, req chatRequest) (rendered, []chat.Parser, error) {
-	parsers := make([]chat.Parser, req.n)
-	var last chat.Prompt
-	for i := range parsers {
-		p, err := write(m, req.conversation)
-		if err != nil {
-			return rendered{}, nil, err
-		}
-		parsers[i], last = p.Parser, p
-	}
-	h.logPrompts(c, last.Text)
-	tokens, err := prompt{text: last.Text, path: "messages"}.tokenise(m.Vocab())
+// render turns the conversation into tokens.
+func (h *Handler) render(c echo.Context, m models.Model, req chatRequest) (rendered, error) {
+	p, err := write(m, req.conversation)
 	if err != nil {
-		return rendered{}, nil, err
+		return rendered{}, err
 	}
-	constraint, err := req.constraint(c.Request().Context(), m, last)
-	return rendered{tokens, last.Stops, visible(last.Keep, m.Vocab()), constraint}, parsers, err
+	h.logPrompts(c, p.Text)
+	tokens, err := prompt{text: p.Text, path: "messages"}.tokenise(m.Vocab())
+	if err != nil {
+		return rendered{}, err
+	}
+	constraint, err := req.constraint(c.Request().Context(), m, p)
+	return rendered{tokens, p.Stops, visible(p.Keep, m.Vocab()), constraint, p.Parser}, err
 }
 
 // logPrompts logs what the model reads, if that was asked for.
@@ -117,5 +116,5 @@ func (r chatRequest) object() string {
 	if r.stream {
 		return "chat.completion.chunk"
 	}
-	return "chat.completion"
+	return wholeChat
 }

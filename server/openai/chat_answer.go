@@ -35,6 +35,9 @@ type chatChunk struct {
 	Usage   usageField  `json:"usage,omitzero"`
 }
 
+// wholeChat is the type of an answer that is told at once.
+const wholeChat = "chat.completion"
+
 type chatDelta struct {
 	Index    int            `json:"index"`
 	Delta    delta          `json:"delta"`
@@ -74,10 +77,10 @@ type chatMessage struct {
 	Annotations []any      `json:"annotations"`
 }
 
-func newChatAnswer(h head, req chatRequest, vocab engine.Vocab, parsers []chat.Parser) *chatAnswer {
-	a := &chatAnswer{head: h, req: req, vocab: vocab, choices: make([]chatState, len(parsers))}
-	for i, p := range parsers {
-		a.choices[i].parser = p
+func newChatAnswer(h head, req chatRequest, vocab engine.Vocab, parser func() chat.Parser) *chatAnswer {
+	a := &chatAnswer{head: h, req: req, vocab: vocab, choices: make([]chatState, req.n)}
+	for i := range a.choices {
+		a.choices[i].parser = parser()
 	}
 	return a
 }
@@ -183,7 +186,10 @@ func (a *chatAnswer) usageChunk() any {
 	return chatChunk{a.head, []chatDelta{}, usageField{true, &a.counted}}
 }
 
-func (a *chatAnswer) whole() any {
+func (a *chatAnswer) whole() any { return a.stored() }
+
+// stored is the whole answer, as it is told and kept.
+func (a *chatAnswer) stored() chatWhole {
 	w := chatWhole{head: a.head, Choices: make([]chatChoice, len(a.choices)), Usage: a.counted, Metadata: a.req.metadata}
 	for i := range a.choices {
 		s := &a.choices[i]
@@ -196,6 +202,7 @@ func (a *chatAnswer) whole() any {
 			w.Choices[i].Logprobs = newChatLogprobs(append([]engine.TokenLogprob{}, s.logprobs...))
 		}
 	}
+	w.Object = wholeChat
 	return w
 }
 

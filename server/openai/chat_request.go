@@ -17,6 +17,8 @@ type chatRequest struct {
 	logprobs     bool
 	topLogprobs  int
 	metadata     map[string]string
+	store        bool
+	stored       []storedMessage // what is stored of the messages, if it is
 }
 
 // decodeChat reads a body: shape and ranges, nothing else.
@@ -38,8 +40,12 @@ func decodeChat(o object) (chatRequest, error) {
 	if r.format.grammar != nil && len(r.conversation.Callable()) > 0 {
 		o.get(r.format.param).fail("invalid_value", "Invalid '%s': it can't be combined with 'tools'.", r.format.param)
 	}
+	if r.store = o.get("store").boolean(); r.store {
+		r.stored = decodeStored(o.get("messages"))
+	}
 	decodeHints(o)
 	unserved.check(o)
+	unservedInChat.check(o)
 	return r, o.first.err()
 }
 
@@ -55,7 +61,6 @@ func decodeHints(o object) {
 	o.get("safety_identifier").text(128)
 	o.get("prompt_cache_key").str()
 	o.get("prompt_cache_retention").enum("in_memory", "in-memory", "24h")
-	o.get("store").boolean()
 }
 
 // decodeConversation reads the messages and what goes to the template beside them.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/constrain"
+	"github.com/moltbot/moltbot/models"
 )
 
 // complete answers POST /v1/completions.
@@ -21,31 +22,32 @@ func (h *Handler) complete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	constraint, err := compile(c.Request().Context(), m, req.format.grammar, req.format.param)
+	constraint, err := compile(c.Request().Context(), m, req.format.raw(), req.format.param)
 	if err != nil {
 		return err
 	}
-	reqs, err := req.requests(CallerFrom(c.Request().Context()), m.Vocab(), constraint)
+	reqs, err := req.requests(CallerFrom(c.Request().Context()), m, constraint)
 	if err != nil {
 		return err
 	}
 	h.logPrompts(c, req.texts(m.Vocab())...)
 	a := newCompletionAnswer(h.newHead("cmpl", "text_completion", m, req.params), req, req.echoes(m.Vocab()))
-	return inWords(h.deliver(c, generate(c.Request().Context(), m, reqs), a, req.params), "prompt")
+	return inWords(h.deliver(c, generate(c.Request().Context(), m, reqs), a, req.params, nothing), "prompt")
 }
 
-// requests returns n engine requests per prompt, prompt by prompt.
-func (r completionRequest) requests(by Caller, v engine.Vocab, c constrain.Constraint) ([]engine.Request, error) {
+// requests returns the engine's requests, prompt by prompt. A choice among
+// completions is made by their log-probabilities.
+func (r completionRequest) requests(by Caller, m models.Model, c constrain.Constraint) ([]engine.Request, error) {
 	var reqs []engine.Request
 	for _, p := range r.prompts {
-		tokens, err := p.tokenise(v)
+		tokens, err := r.tokenise(p, m)
 		if err != nil {
 			return nil, err
 		}
-		for k := range r.n {
+		for k := range r.best {
 			req := r.request(by, k, tokens)
 			req.Constraint = c
-			req.Logprobs, req.TopLogprobs = r.logprobs != noLogprobs, max(0, r.logprobs)
+			req.Logprobs, req.TopLogprobs = r.logprobs != noLogprobs || r.chooses(), max(0, r.logprobs)
 			reqs = append(reqs, req)
 		}
 	}

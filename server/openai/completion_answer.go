@@ -6,7 +6,7 @@ import (
 	"github.com/moltbot/moltbot/engine"
 )
 
-// completionAnswer is an answer of /v1/completions: n choices of each prompt, prompt by prompt.
+// completionAnswer is an answer of /v1/completions: choices of each prompt, prompt by prompt.
 type completionAnswer struct {
 	head
 	req     completionRequest
@@ -38,7 +38,7 @@ type completionChoice struct {
 }
 
 func newCompletionAnswer(h head, req completionRequest, echoes []string) *completionAnswer {
-	return &completionAnswer{head: h, req: req, echoes: echoes, choices: make([]completionState, len(echoes)*req.n)}
+	return &completionAnswer{head: h, req: req, echoes: echoes, choices: make([]completionState, len(echoes)*req.best)}
 }
 
 func (a *completionAnswer) push(choice int, c engine.Chunk) ([]any, error) {
@@ -61,13 +61,13 @@ func (a *completionAnswer) echo(choice int) string {
 	if a.choices[choice].text.Len() > 0 {
 		return ""
 	}
-	return a.echoes[choice/a.req.n]
+	return a.echoes[choice/a.req.best]
 }
 
 func (a *completionAnswer) finish(choice int, r engine.Result) ([]any, error) {
 	s := &a.choices[choice]
 	s.finish = r.Finish
-	a.counted.add(r.Usage, choice%a.req.n == 0)
+	a.counted.add(r.Usage, choice%a.req.best == 0)
 	text := a.echo(choice)
 	s.text.WriteString(text)
 	return []any{a.body(completionChoice{Index: choice, Text: text, Finish: &s.finish})}, nil
@@ -84,15 +84,21 @@ func (a *completionAnswer) usageChunk() any {
 }
 
 func (a *completionAnswer) whole() any {
-	w := completionBody{a.head, make([]completionChoice, len(a.choices)), usageField{true, &a.counted}}
-	for i := range a.choices {
-		s := &a.choices[i]
-		w.Choices[i] = completionChoice{Index: i, Text: s.text.String(), Finish: &s.finish}
-		if a.req.logprobs != noLogprobs {
-			w.Choices[i].Logprobs, _ = newLegacyLogprobs(s.logprobs, 0)
+	w := completionBody{a.head, []completionChoice{}, usageField{true, &a.counted}}
+	for prompt := range a.echoes {
+		for _, made := range a.best(prompt) {
+			w.Choices = append(w.Choices, a.choice(len(w.Choices), &a.choices[made]))
 		}
 	}
 	return w
+}
+
+func (a *completionAnswer) choice(index int, s *completionState) completionChoice {
+	c := completionChoice{Index: index, Text: s.text.String(), Finish: &s.finish}
+	if a.req.logprobs != noLogprobs {
+		c.Logprobs, _ = newLegacyLogprobs(s.logprobs, 0)
+	}
+	return c
 }
 
 func (a *completionAnswer) texts() []string {

@@ -10,8 +10,10 @@ import (
 type completionRequest struct {
 	params
 	prompts  []prompt
+	suffix   string // what follows the gap to fill; "": the prompt is continued
 	format   format
 	echo     bool
+	best     int // completions made of each prompt, of which n are told
 	logprobs int // alternatives beside the chosen token, 0 to 5; noLogprobs: none asked for
 }
 
@@ -30,28 +32,22 @@ func decodeCompletion(o object) (completionRequest, error) {
 	r := completionRequest{
 		params:   decodeParams(o),
 		prompts:  decodePrompts(o.get("prompt")),
-		format:   decodeGrammar(o),
+		suffix:   o.get("suffix").str(),
+		format:   decodeFormat(o),
 		echo:     o.get("echo").boolean(),
 		logprobs: int(o.get("logprobs").integer(0, 5, noLogprobs)),
 	}
 	r.maxTokens = int(o.get("max_tokens").integer(1, math.MaxInt32, documented))
-	r.checkBestOf(o.get("best_of"))
+	r.best = decodeBestOf(o.get("best_of"), r.params)
 	if r.echo && r.logprobs != noLogprobs {
 		o.get("echo").fail("unsupported_parameter", "Unsupported value for 'echo': this server does not offer it together with 'logprobs'.")
 	}
-	if len(r.prompts)*r.n > maxChoices {
-		o.get("prompt").fail("array_above_max_length", "Invalid 'prompt': %d prompts with n=%d are too many: at most %d completions are made at once.", len(r.prompts), r.n, maxChoices)
+	if len(r.prompts)*r.best > maxChoices {
+		o.get("prompt").fail("array_above_max_length", "Invalid 'prompt': %d prompts with %d completions of each are too many: at most %d are made at once.", len(r.prompts), r.best, maxChoices)
 	}
 	unserved.check(o)
 	unservedInText.check(o)
 	return r, o.first.err()
-}
-
-// checkBestOf accepts the best_of that asks for nothing: as many as are returned.
-func (r completionRequest) checkBestOf(v value) {
-	if best := v.integer(1, maxChoices, int64(r.n)); best != int64(r.n) {
-		v.fail("unsupported_parameter", "Unsupported value for 'best_of': this server does not choose among completions; only the value of 'n' is accepted.")
-	}
 }
 
 // decodePrompts reads a string, an array of strings, an array of tokens or an

@@ -10,15 +10,26 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// deliver sends an answer as it was asked for.
-func (h *Handler) deliver(c echo.Context, g *generation, a chunked, p params) error {
+// deliver sends an answer as it was asked for. When all choices have ended, and
+// before a client is told so, keep is called.
+func (h *Handler) deliver(c echo.Context, g *generation, a chunked, p params, keep func(context.Context) error) error {
+	ctx := c.Request().Context()
 	defer g.stop()
-	defer h.note(c.Request().Context(), a)
+	defer h.note(ctx, a)
 	if p.stream {
-		return h.stream(c, g, a, p.includeUsage)
+		return h.stream(c, g, a, p.includeUsage, keep)
 	}
-	return gather(c, g, a)
+	if err := await(g, a); err != nil {
+		return err
+	}
+	if err := keep(ctx); err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, a.whole())
 }
+
+// nothing is kept.
+func nothing(context.Context) error { return nil }
 
 // gather waits for the end of an answer and sends it whole.
 func gather(c echo.Context, g *generation, a answer) error {
@@ -55,7 +66,7 @@ func fold(a answer, ev event) ([]any, error) {
 
 // stream sends chunks as they come, and a comment whenever nothing was said for
 // a while: from admission on, through prefill, to the end.
-func (h *Handler) stream(c echo.Context, g *generation, a chunked, includeUsage bool) error {
+func (h *Handler) stream(c echo.Context, g *generation, a chunked, includeUsage bool, keep func(context.Context) error) error {
 	out := &sse{w: c.Response(), last: time.Now()}
 	for g.running > 0 {
 		ev, err := g.next(out.quiet(h.KeepAlive))
@@ -68,6 +79,9 @@ func (h *Handler) stream(c echo.Context, g *generation, a chunked, includeUsage 
 		if err != nil {
 			return err
 		}
+	}
+	if err := keep(c.Request().Context()); err != nil {
+		return err
 	}
 	if includeUsage {
 		if err := out.data(a.usageChunk()); err != nil {

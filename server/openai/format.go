@@ -16,6 +16,14 @@ type format struct {
 // anyObject is the schema of json_object.
 const anyObject = `{"type":"object"}`
 
+// raw is the grammar of an answer that is nothing but text; nil: it is free.
+func (f format) raw() *constrain.Grammar {
+	if f.schema != "" {
+		return &constrain.Grammar{Kind: constrain.JSONSchema, Source: f.schema}
+	}
+	return f.grammar
+}
+
 // decodeFormat reads response_format, grammar and regex, of which one may be given.
 func decodeFormat(o object) format {
 	f := decodeGrammar(o)

@@ -23,11 +23,11 @@ func (h *Handler) messages(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	text, parsers, err := h.render(c, m, req.chatRequest)
+	text, err := h.render(c, m, req.chatRequest)
 	if err != nil {
 		return err
 	}
-	a := newMessagesAnswer(m.Info().ID, req, len(text.tokens), parsers[0])
+	a := newMessagesAnswer(m.Info().ID, req, len(text.tokens), text.parser())
 	g := generate(c.Request().Context(), m, req.requests(CallerFrom(c.Request().Context()), text))
 	return inWords(h.deliverMessage(c, g, a), "messages")
 }

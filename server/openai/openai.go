@@ -7,8 +7,8 @@
 // completion_request.go), finds the model, submits one engine.Request per choice
 // (generation.go) and folds what comes into an answer (chat_answer.go,
 // completion_answer.go), which is sent whole or as events (deliver.go). Embeddings
-// and ranks come from a models.Embedder at once; a finished response goes to a
-// ResponseStore (responses.go). A handler returns its errors;
+// and ranks come from a models.Embedder at once; a finished response, or a chat that is
+// to be stored, goes to a ResponseStore (responses.go, chat_kept.go). A handler returns its errors;
 // From says what the wire is told.
 package openai
 
@@ -21,11 +21,13 @@ import (
 	"github.com/moltbot/moltbot/models"
 )
 
+const chatPath = "/v1/chat/completions"
+
 // Options says what the handlers work with.
 type Options struct {
 	Catalogue models.Catalogue
 	Embedders models.Embedders // nil: none
-	Responses ResponseStore    // nil: none are kept
+	Responses ResponseStore    // of responses and chat completions; nil: none are kept
 	Version   string           // of the program; part of system_fingerprint
 	KeepAlive time.Duration    // a stream with nothing to say sends a comment this often; 0: never
 	// LogPrompts writes prompts and answers to the request's logger, at level debug.
@@ -33,14 +35,18 @@ type Options struct {
 }
 
 // Handler answers the OpenAI endpoints.
-type Handler struct{ Options }
+type Handler struct {
+	Options
+	jobs jobs
+}
 
 // New returns the handlers over a catalogue.
-func New(o Options) *Handler { return &Handler{o} }
+func New(o Options) *Handler { return &Handler{Options: o} }
 
 // Routes adds the endpoints to e, behind the middleware given.
 func (h *Handler) Routes(e *echo.Echo, m ...echo.MiddlewareFunc) {
-	e.POST("/v1/chat/completions", h.chat, m...)
+	e.POST(chatPath, h.chat, m...)
+	h.storedChatRoutes(e, m...)
 	e.POST("/v1/completions", h.complete, m...)
 	e.POST(messagesPath, h.messages, m...)
 	e.POST(messagesPath+"/count_tokens", h.countTokens, m...)

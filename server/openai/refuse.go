@@ -19,17 +19,20 @@ var unserved = refusals{
 	{"web_search_options", never},
 	{"moderation", never},
 	{"prompt_cache_options", emptyObject},
-	{"store", isFalse},
 	{"modalities", textAlone},
 	{"verbosity", oneOf("medium")},
+}
+
+// unservedInChat is refused by chats besides.
+var unservedInChat = refusals{
 	{"suffix", emptyText},
 }
 
 // unservedInText is refused by plain completions besides.
 var unservedInText = refusals{
+	{"store", isFalse},
 	{"tools", emptyList},
 	{"tool_choice", oneOf("none", "auto")},
-	{"response_format", plainText},
 }
 
 // check notes a mistake for the first field that asks for what is not served.
@@ -50,11 +53,6 @@ func emptyText(v value) bool { return v.is("string") && v.str() == "" }
 func emptyList(v value) bool { return v.is("array") && len(v.items()) == 0 }
 
 func emptyObject(v value) bool { return v.is("object") && len(v.object().fields) == 0 }
-
-// plainText accepts {"type": "text"}, the default response format.
-func plainText(v value) bool {
-	return v.is("object") && v.object().need("type").str() == "text"
-}
 
 // textAlone accepts ["text"], the default modality.
 func textAlone(v value) bool {

@@ -158,13 +158,9 @@ func TestNothingAskedForIsIgnored(t *testing.T) {
 		{"another modality", `"modalities": ["text", "audio"]`, "modalities"},
 		{"a prediction", `"prediction": {"type": "content", "content": "x"}`, "prediction"},
 		{"web search", `"web_search_options": {}`, "web_search_options"},
-		{"storing", `"store": true`, "store"},
 		{"not storing", `"store": false`, ""},
 		{"medium verbosity is the default", `"verbosity": "medium"`, ""},
 		{"another verbosity", `"verbosity": "low"`, "verbosity"},
-		{"no suffix", `"suffix": null`, ""},
-		{"an empty suffix", `"suffix": ""`, ""},
-		{"a suffix", `"suffix": "x"`, "suffix"},
 		{"moderation", `"moderation": {"model": "x"}`, "moderation"},
 		{"no cache options", `"prompt_cache_options": {}`, ""},
 		{"cache options", `"prompt_cache_options": {"mode": "explicit"}`, "prompt_cache_options"},
@@ -179,6 +175,9 @@ func TestNothingAskedForIsIgnored(t *testing.T) {
 
 func TestChatRules(t *testing.T) {
 	for _, c := range []bodyCase{
+		{"no suffix", `"suffix": null`, ""},
+		{"an empty suffix", `"suffix": ""`, ""},
+		{"a suffix", `"suffix": "x"`, "suffix"},
 		{"top_logprobs needs logprobs", `"top_logprobs": 2`, "top_logprobs"},
 		{"top_logprobs with logprobs", `"logprobs": true, "top_logprobs": 20`, ""},
 		{"21 top_logprobs are too many", `"logprobs": true, "top_logprobs": 21`, "top_logprobs"},
@@ -207,6 +206,7 @@ func long(n int) string { return fmt.Sprintf("%0*d", n, 0) }
 
 func TestCompletionRules(t *testing.T) {
 	for _, c := range []bodyCase{
+		{"storing", `"store": true`, "store"},
 		{"logprobs is a number", `"logprobs": true`, "logprobs"},
 		{"5 logprobs", `"logprobs": 5`, ""},
 		{"6 logprobs are too many", `"logprobs": 6`, "logprobs"},
@@ -214,7 +214,15 @@ func TestCompletionRules(t *testing.T) {
 		{"echo with logprobs", `"echo": true, "logprobs": 0`, "echo"},
 		{"best_of 1", `"best_of": 1`, ""},
 		{"best_of n", `"n": 2, "best_of": 2`, ""},
-		{"best_of more than n", `"best_of": 2`, "best_of"},
+		{"best_of more than n", `"best_of": 2`, ""},
+		{"best_of more than n, streamed", `"best_of": 2, "stream": true`, "best_of"},
+		{"best_of n, streamed", `"n": 2, "best_of": 2, "stream": true`, ""},
+		{"129 are too many to choose from", `"best_of": 129`, "best_of"},
+		{"a suffix", `"suffix": "x"`, ""},
+		{"a suffix of another type", `"suffix": 1`, "suffix"},
+		{"a schema", `"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}`, ""},
+		{"an unknown format", `"response_format": {"type": "yaml"}`, "response_format.type"},
+		{"a schema and a grammar", `"response_format": {"type": "json_object"}, "grammar": "x"`, "response_format"},
 		{"best_of less than n", `"n": 2, "best_of": 1`, "best_of"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
 
 	"github.com/moltbot/moltbot/engine/chat"
 )
@@ -31,24 +32,41 @@ func (h *Handler) respond(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.Responses == nil && body.get("store").boolean() {
-		return badRequest("store", "unsupported_parameter", "Unsupported value for 'store': this server keeps no responses.")
+	for param, asked := range map[string]bool{"store": body.get("store").boolean(), "background": req.background} {
+		if h.Responses == nil && asked {
+			return badRequest(param, "unsupported_parameter", "Unsupported value for '%s': this server keeps no responses.", param)
+		}
 	}
 	m, err := h.begin(c, req.params)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
+	if req.input, err = h.resolve(ctx, req.input); err != nil {
+		return err
+	}
 	if req.conversation.Messages, err = h.converse(ctx, req); err != nil {
 		return err
 	}
-	text, parsers, err := h.render(c, m, req.chatRequest)
+	if req.truncate {
+		all := len(req.conversation.Messages)
+		if req.conversation.Messages, err = req.fitted(m); err != nil {
+			return aboutInput(err)
+		}
+		zerolog.Ctx(ctx).UpdateContext(func(l zerolog.Context) zerolog.Context {
+			return l.Int("messages_left_out", all-len(req.conversation.Messages))
+		})
+	}
+	text, err := h.render(c, m, req.chatRequest)
 	if err != nil {
 		return aboutInput(err)
 	}
-	a := newResponsesAnswer(m, req, parsers[0])
-	g := generate(ctx, m, req.requests(CallerFrom(ctx), text))
-	return inWords(h.deliverResponse(c, g, a, req), "input")
+	a := newResponsesAnswer(m, req, text.parser())
+	begin := func(ctx context.Context) *generation { return generate(ctx, m, req.requests(CallerFrom(ctx), text)) }
+	if req.background {
+		return inWords(h.respondLater(c, a, req, begin), "input")
+	}
+	return inWords(h.deliverResponse(c, begin(ctx), a, req), "input")
 }
 
 // converse returns the messages of a request: its instructions, what came

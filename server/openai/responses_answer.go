@@ -73,6 +73,8 @@ type responsesAnswer struct {
 	parser    chat.Parser
 	open      *item
 	said      strings.Builder
+	came      []engine.TokenLogprob // whose text has not been told yet
+	told      []engine.TokenLogprob // of what was said
 	reasoning strings.Builder
 	calls     int // begun so far
 	sequence  int // number of the next event
@@ -83,7 +85,7 @@ func newResponsesAnswer(m models.Model, req responsesRequest, p chat.Parser) *re
 	return &responsesAnswer{
 		vocab: m.Vocab(), parser: p,
 		response: response{
-			ID: newID("resp"), Object: "response", Created: time.Now().Unix(), Status: statusRunning,
+			ID: newID(responsePrefix), Object: "response", Created: time.Now().Unix(), Status: statusRunning,
 			Model: m.Info().ID, Output: []item{}, ServiceTier: "default", requestEcho: req.told,
 		},
 	}
@@ -98,6 +100,7 @@ func (a *responsesAnswer) begin() []any {
 func (a *responsesAnswer) end() any { return a.lifecycle("response." + a.response.Status) }
 
 func (a *responsesAnswer) push(_ int, c engine.Chunk) ([]any, error) {
+	a.came = append(a.came, c.Logprobs...)
 	d, err := a.parser.Push(c.Text)
 	if err != nil {
 		return nil, fmt.Errorf("parsing an answer: %w", err)
@@ -158,16 +161,27 @@ func failureCode(e *Error) string {
 func (a *responsesAnswer) say(d chat.Delta) (events []any) {
 	if d.Reasoning != "" {
 		a.reasoning.WriteString(d.Reasoning)
+		a.spoken(d.Reasoning)
 		events = append(a.begun(itemReasoning), a.delta("response.reasoning_text.delta", d.Reasoning))
 	}
 	if d.Content != "" {
 		events = append(events, a.begun(itemMessage)...)
-		events = append(events, a.delta("response.output_text.delta", d.Content))
+		events = append(events, a.text(d.Content))
 	}
 	for _, piece := range d.Calls {
+		a.came = nil
 		events = append(events, a.call(piece)...)
 	}
 	return events
+}
+
+// text tells a piece of a message, with its tokens.
+func (a *responsesAnswer) text(piece string) responseEvent {
+	tokens := a.spoken(piece)
+	a.told = append(a.told, tokens...)
+	e := a.delta("response.output_text.delta", piece)
+	e.Logprobs = eventLogprobs(tokens)
+	return e
 }
 
 // call returns the events of a piece of a call; a new index begins a new item.
@@ -219,11 +233,14 @@ func (a *responsesAnswer) shut(status string) []any {
 		it.Arguments = &said
 	} else {
 		it.Content = []part{textPart(kind, said)}
+		if kind == partOutput {
+			it.Content[0].Logprobs = partLogprobs(a.told)
+		}
 		events = append(events, a.ofPart("response.content_part.done", it.Content[0]))
 	}
 	events = append(events, a.event("response.output_item.done", func(e *responseEvent) { e.Item = &it }))
 	a.response.Output = append(a.response.Output, it)
-	a.open = nil
+	a.open, a.told = nil, nil
 	a.said.Reset()
 	return events
 }

@@ -51,6 +51,9 @@ func (a *responsesAnswer) doneText(it item, said string) responseEvent {
 	return a.event("response."+it.partType()+".done", func(e *responseEvent) {
 		e.ItemID, e.Text = it.ID, &said
 		e.within(it)
+		if it.Type == itemMessage {
+			e.Logprobs = eventLogprobs(a.told)
+		}
 	})
 }
 
@@ -60,7 +63,7 @@ func (a *responsesAnswer) ofPart(kind string, p part) responseEvent {
 }
 
 // within says where in an item a text stands; that of a message has room for
-// log-probabilities, of which there are none.
+// log-probabilities.
 func (e *responseEvent) within(it item) {
 	switch it.Type {
 	case itemMessage:

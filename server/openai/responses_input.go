@@ -45,15 +45,18 @@ func decodeItem(o object) item {
 	case itemReasoning:
 		decodeReasoningItem(o, &it)
 	case itemCall:
-		it.CallID, it.Name = o.need("call_id").str(), o.need("name").str()
+		it.CallID, it.Name = decodeNonEmpty(o.need("call_id")), decodeNonEmpty(o.need("name"))
 		arguments := o.need("arguments").str()
 		it.Arguments = &arguments
 	case itemOutput:
-		it.CallID = o.need("call_id").str()
+		it.CallID = decodeNonEmpty(o.need("call_id"))
 		output := joined(decodeItemParts(o.need("output"), partInput))
 		it.Output = &output
+	case itemReference:
+		it.ID = o.need("id").str()
+		return it
 	default:
-		refuseItem(o, it.Type)
+		o.get("type").fail("unsupported_value", "Unsupported value for '%s': '%s'. This server takes items of the types 'message', 'function_call', 'function_call_output', 'reasoning' and 'item_reference'.", o.get("type").path, shorten(it.Type))
 	}
 	if it.ID == "" {
 		it.ID = newID(prefixes[it.Type])
@@ -61,13 +64,13 @@ func decodeItem(o object) item {
 	return it
 }
 
-// refuseItem says why an item can't be read.
-func refuseItem(o object, kind string) {
-	if kind == "item_reference" {
-		o.fail("unsupported_value", "Unsupported item at '%s': this server resolves no references; send the item itself, or 'previous_response_id'.", o.path)
-		return
+// decodeNonEmpty reads a name that something is found by.
+func decodeNonEmpty(v value) string {
+	name := v.str()
+	if v.isSet() && name == "" {
+		v.fail("invalid_value", "Invalid '%s': empty string. Expected a string with minimum length 1.", v.path)
 	}
-	o.get("type").fail("unsupported_value", "Unsupported value for '%s': '%s'. This server takes items of the types 'message', 'function_call', 'function_call_output' and 'reasoning'.", o.get("type").path, shorten(kind))
+	return name
 }
 
 func decodeMessageItem(o object, it *item) {

@@ -19,6 +19,8 @@ const (
 	statusCompleted  = "completed"
 	statusIncomplete = "incomplete"
 	statusFailed     = "failed"
+	statusQueued     = "queued"
+	statusCancelled  = "cancelled"
 )
 
 // item is one thing of a response's input or output, as the wire tells it and

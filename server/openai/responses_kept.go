@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
-// ResponseStore keeps finished responses of the Responses API, apart for each
+// ResponseStore keeps finished responses and chat completions, apart for each
 // tenant (the partition of its key).
 type ResponseStore interface {
 	Put(tenant, id string, doc []byte) error
@@ -16,6 +17,9 @@ type ResponseStore interface {
 	Get(tenant, id string) (doc []byte, ok bool, err error)
 	// Delete removes a document; ok is false when there was none.
 	Delete(tenant, id string) (ok bool, err error)
+	// List visits the documents whose ids begin with prefix in the order of their ids,
+	// or against it, behind one of them; "": all. It ends when visit returns false.
+	List(tenant, prefix, after string, back bool, visit func(id string, doc []byte) bool) error
 }
 
 // kept is the document of one response.
@@ -26,9 +30,12 @@ type kept struct {
 	Previous string          `json:"previous,omitempty"`
 }
 
+// responsePrefix begins the ids of responses.
+const responsePrefix = "resp"
+
 // recall returns a response of the caller; ok is false when it has none of that id.
 func (h *Handler) recall(ctx context.Context, id string) (k kept, ok bool, err error) {
-	if h.Responses == nil {
+	if h.Responses == nil || !strings.HasPrefix(id, responsePrefix+"_") {
 		return kept{}, false, nil
 	}
 	doc, ok, err := h.Responses.Get(string(CallerFrom(ctx).Partition), id)
@@ -52,6 +59,13 @@ func (h *Handler) past(ctx context.Context, id string) ([]item, error) {
 		if !ok {
 			return nil, badRequest("previous_response_id", "previous_response_not_found", "Previous response with id '%s' not found.", shorten(id))
 		}
+		var before struct{ Status string }
+		if err := json.Unmarshal(k.Response, &before); err != nil {
+			return nil, fmt.Errorf("reading the response %s: %w", id, err)
+		}
+		if before.Status == statusQueued || before.Status == statusRunning {
+			return nil, badRequest("previous_response_id", "previous_response_not_ended", "Previous response with id '%s' is still %s.", shorten(id), before.Status)
+		}
 		turns, id = append(turns, slices.Concat(k.Input, k.Output)), k.Previous
 	}
 	slices.Reverse(turns)
@@ -71,7 +85,11 @@ func (h *Handler) keep(ctx context.Context, req responsesRequest, r response) er
 	if err != nil {
 		return err
 	}
-	return h.Responses.Put(string(CallerFrom(ctx).Partition), r.ID, doc)
+	tenant := string(CallerFrom(ctx).Partition)
+	if err := h.Responses.Put(tenant, r.ID, doc); err != nil {
+		return err
+	}
+	return h.index(tenant, r)
 }
 
 func noResponse(id string) *Error {

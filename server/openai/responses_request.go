@@ -15,6 +15,8 @@ type responsesRequest struct {
 	instructions string
 	previous     string // id of the response that this one continues; "": none
 	store        bool
+	background   bool
+	truncate     bool // leave out the oldest turns where there is no room for them
 	told         requestEcho
 }
 
@@ -30,6 +32,7 @@ type requestEcho struct {
 	Text            textEcho          `json:"text"`
 	ToolChoice      json.RawMessage   `json:"tool_choice"`
 	Tools           []toolEcho        `json:"tools"`
+	TopLogprobs     int               `json:"top_logprobs,omitempty"`
 	TopP            float64           `json:"top_p"`
 	Truncation      string            `json:"truncation"`
 	User            string            `json:"user,omitempty"`
@@ -54,8 +57,6 @@ type toolEcho struct {
 
 // unservedInResponses is refused by /v1/responses.
 var unservedInResponses = refusals{
-	{"background", isFalse},
-	{"truncation", oneOf("disabled")},
 	{"conversation", never},
 	{"prompt", never},
 	{"max_tool_calls", never},
@@ -63,7 +64,6 @@ var unservedInResponses = refusals{
 	{"moderation", never},
 	{"access_programs", emptyObject},
 	{"prompt_cache_options", emptyObject},
-	{"top_logprobs", isZero},
 	{"messages", never},
 	{"response_format", never},
 	{"max_tokens", never},
@@ -76,8 +76,6 @@ var unservedInResponses = refusals{
 	{"grammar", emptyText},
 	{"regex", emptyText},
 }
-
-func isZero(v value) bool { return v.integer(0, 20, 0) == 0 }
 
 func isOne(v value) bool { return v.integer(1, maxChoices, 1) == 1 }
 
@@ -94,11 +92,19 @@ func decodeResponses(o object) (responsesRequest, error) {
 	if v := o.get("store"); v.isSet() {
 		r.store = v.boolean()
 	}
+	if r.background = o.get("background").boolean(); r.background && !r.store {
+		o.get("background").fail("invalid_value", "Invalid 'background': a response in the background has to be stored, and 'store' is false.")
+	}
+	if r.background && r.stream {
+		o.get("background").fail("unsupported_parameter", "Unsupported value for 'background': this server does not stream a response in the background; ask for it with GET until it has ended.")
+	}
 	r.maxTokens = int(o.get("max_output_tokens").integer(1, math.MaxInt32, 0))
 	r.format = decodeTextFormat(o.get("text").object())
 	r.conversation = decodeResponseChat(o)
 	r.conversation.Schema = r.format.schema
-	decodeInclude(o.get("include"))
+	r.topLogprobs = int(o.get("top_logprobs").integer(0, 20, 0))
+	r.logprobs = decodeInclude(o.get("include")) || r.topLogprobs > 0
+	r.truncate = o.get("truncation").enum("auto", "disabled") == "auto"
 	o.get("safety_identifier").text(128)
 	o.get("prompt_cache_key").str()
 	o.get("prompt_cache_retention").enum("in_memory", "in-memory", "24h")
@@ -141,17 +147,18 @@ func decodeTextFormat(o object) format {
 	return format{schema: schema, param: "text.format"}
 }
 
-// decodeInclude checks what is to be told besides. Parts of tools that this
-// server doesn't run are told by saying nothing; reasoning comes as plain text.
-func decodeInclude(v value) {
+// decodeInclude reads what is to be told besides, and returns whether
+// log-probabilities are. Parts of tools that this server doesn't run are told by
+// saying nothing; reasoning comes as plain text.
+func decodeInclude(v value) (logprobs bool) {
+	const wanted = "message.output_text.logprobs"
 	for _, e := range v.items() {
-		if e.str() == "message.output_text.logprobs" {
-			e.fail("unsupported_parameter", "Unsupported value for '%s': this server does not offer it.", e.path)
-		}
-		e.enum("file_search_call.results", "web_search_call.results", "web_search_call.action.sources",
+		logprobs = logprobs || e.str() == wanted
+		e.enum(wanted, "file_search_call.results", "web_search_call.results", "web_search_call.action.sources",
 			"message.input_image.image_url", "computer_call_output.output.image_url",
 			"code_interpreter_call.outputs", "reasoning.encrypted_content")
 	}
+	return logprobs
 }
 
 // newRequestEcho gathers what the response repeats.
@@ -167,7 +174,8 @@ func newRequestEcho(o object, r responsesRequest) requestEcho {
 		ToolChoice:   rawOr(o.get("tool_choice"), `"auto"`),
 		Tools:        toolEchoes(r.conversation.Tools),
 		TopP:         o.get("top_p").number(0, 1, 1),
-		Truncation:   "disabled",
+		TopLogprobs:  r.topLogprobs,
+		Truncation:   map[bool]string{true: "auto", false: "disabled"}[r.truncate],
 		User:         o.get("user").str(),
 	}
 	if e.Metadata == nil {

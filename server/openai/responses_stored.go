@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,50 +31,63 @@ func (h *Handler) getResponse(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, k.Response)
+	told, err := h.settled(c.Request().Context(), c.Param("id"), k)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, told)
 }
 
 // deleteResponse answers DELETE /v1/responses/{id}.
 func (h *Handler) deleteResponse(c echo.Context) error {
-	id := c.Param("id")
-	if h.Responses == nil {
-		return noResponse(id)
+	ctx, id := c.Request().Context(), c.Param("id")
+	tenant := string(CallerFrom(ctx).Partition)
+	if err := h.jobs.end(ctx, jobKey(tenant, id), errDeleted); err != nil {
+		return err
 	}
-	ok, err := h.Responses.Delete(string(CallerFrom(c.Request().Context()).Partition), id)
+	k, err := h.stored(c)
+	if err != nil {
+		return err
+	}
+	for _, it := range k.Output {
+		if _, err := h.Responses.Delete(tenant, it.ID); err != nil {
+			return err
+		}
+	}
+	ok, err := h.Responses.Delete(tenant, id)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return noResponse(id)
 	}
-	return reply(c, http.StatusOK, struct {
-		ID      string `json:"id"`
-		Object  string `json:"object"`
-		Deleted bool   `json:"deleted"`
-	}{id, "response", true})
+	return reply(c, http.StatusOK, deleted{id, "response", true})
 }
 
 // cancelResponse answers POST /v1/responses/{id}/cancel. Only responses in the
-// background can be cancelled, and there are none; a client that leaves ends its own.
+// background can be cancelled; a client that leaves ends its own. One that has
+// ended stays as it is.
 func (h *Handler) cancelResponse(c echo.Context) error {
+	ctx, id := c.Request().Context(), c.Param("id")
+	if err := h.jobs.end(ctx, jobKey(string(CallerFrom(ctx).Partition), id), errCancelled); err != nil {
+		return err
+	}
 	k, err := h.stored(c)
 	if err != nil {
 		return err
 	}
-	var r struct{ Status string }
+	var r response
 	if err := json.Unmarshal(k.Response, &r); err != nil {
+		return fmt.Errorf("reading the response %s: %w", id, err)
+	}
+	if !r.Background {
+		return badRequest("id", "invalid_value", "Cannot cancel a response that is %s: only a response that runs in the background can be cancelled.", r.Status)
+	}
+	told, err := h.settled(ctx, id, k)
+	if err != nil {
 		return err
 	}
-	return badRequest("id", "invalid_value", "Cannot cancel a response that is %s: only a response that runs in the background can be cancelled.", r.Status)
-}
-
-// itemPage is a page of items.
-type itemPage struct {
-	Object  string  `json:"object"`
-	Data    []item  `json:"data"`
-	FirstID *string `json:"first_id"`
-	LastID  *string `json:"last_id"`
-	HasMore bool    `json:"has_more"`
+	return reply(c, http.StatusOK, told)
 }
 
 // listInput answers GET /v1/responses/{id}/input_items.
@@ -82,44 +96,34 @@ func (h *Handler) listInput(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := newItemPage(k.Input, c.QueryParam("order"), c.QueryParam("after"), c.QueryParam("limit"))
+	cut, err := newItemPage(k.Input, c.QueryParam("order"), c.QueryParam("after"), c.QueryParam("limit"))
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, page)
+	return reply(c, http.StatusOK, cut)
 }
 
 // newItemPage cuts a page out of items, which come oldest first; "" is the
 // default: the newest first, from the newest, 20 of them.
-func newItemPage(items []item, order, after, limit string) (itemPage, error) {
+func newItemPage(items []item, order, after, limit string) (page[item], error) {
 	items = slices.Clone(items)
 	switch order {
 	case "", "desc":
 		slices.Reverse(items)
 	case "asc":
 	default:
-		return itemPage{}, badRequest("order", "invalid_value", "Invalid value: '%s'. Supported values are: 'asc' and 'desc'.", shorten(order))
+		return page[item]{}, badRequest("order", "invalid_value", "Invalid value: '%s'. Supported values are: 'asc' and 'desc'.", shorten(order))
 	}
-	if after != "" {
-		at := slices.IndexFunc(items, func(it item) bool { return it.ID == after })
-		if at < 0 {
-			return itemPage{}, badRequest("after", "invalid_value", "Invalid 'after': there is no item '%s'.", shorten(after))
-		}
-		items = items[at+1:]
+	id := func(it item) string { return it.ID }
+	rest, err := behind(items, after, id)
+	if err != nil {
+		return page[item]{}, err
 	}
 	most, err := pageLimit(limit)
 	if err != nil {
-		return itemPage{}, err
+		return page[item]{}, err
 	}
-	return cutPage(items, most), nil
-}
-
-func cutPage(items []item, most int) itemPage {
-	p := itemPage{Object: "list", HasMore: len(items) > most, Data: items[:min(most, len(items))]}
-	if n := len(p.Data); n > 0 {
-		p.FirstID, p.LastID = &p.Data[0].ID, &p.Data[n-1].ID
-	}
-	return p
+	return newPage(rest, most, id), nil
 }
 
 // pageLimit reads how many items a page may hold.

@@ -1,4 +1,4 @@
-// Package responsestore keeps answers of the Responses API on disk, in Badger.
+// Package responsestore keeps answers of the OpenAI API on disk, in Badger.
 //
 // Owns: the keys, the time that a document lives, the folder and its lock.
 // Must not import: anything of Moltbot; a document is bytes.
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -104,6 +105,51 @@ func (s *Store) Get(tenant, id string) (doc []byte, ok bool, err error) {
 		return nil, false, fmt.Errorf("reading a response: %w", err)
 	}
 	return doc, ok, nil
+}
+
+// List visits the documents of one tenant whose ids begin with prefix, in the order
+// of their ids or, with back, against it; only those behind the id after, unless
+// that is "". It ends when visit returns false.
+func (s *Store) List(tenant, prefix, after string, back bool, visit func(id string, doc []byte) bool) error {
+	err := s.open(func() error {
+		return s.db.View(func(tx *badger.Txn) error { return walk(tx, key(tenant, ""), prefix, after, back, visit) })
+	})
+	if err != nil {
+		return fmt.Errorf("listing responses: %w", err)
+	}
+	return nil
+}
+
+func walk(tx *badger.Txn, tenant []byte, prefix, after string, back bool, visit func(string, []byte) bool) error {
+	o := badger.DefaultIteratorOptions
+	o.Prefix, o.Reverse = append(slices.Clip(tenant), prefix...), back
+	it := tx.NewIterator(o)
+	defer it.Close()
+	for it.Seek(from(o, tenant, after)); it.Valid(); it.Next() {
+		id := string(it.Item().Key()[len(tenant):])
+		if id == after {
+			continue
+		}
+		doc, err := it.Item().ValueCopy(nil)
+		if err != nil {
+			return err
+		}
+		if !visit(id, doc) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// from is the key that a walk begins at.
+func from(o badger.IteratorOptions, tenant []byte, after string) []byte {
+	switch {
+	case after != "":
+		return append(slices.Clip(tenant), after...)
+	case o.Reverse:
+		return append(slices.Clip(o.Prefix), 0xFF) // behind all ids, which are text
+	}
+	return o.Prefix
 }
 
 // Delete removes a document; ok is false when the tenant has none of that id.

@@ -3,6 +3,7 @@ package responsestore
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,43 @@ func TestDocumentsBelongToOneTenant(t *testing.T) {
 	want(t, s, "", "resp_1", "nobody's")
 }
 
+func TestDocumentsAreListedInTheOrderOfTheirIDs(t *testing.T) {
+	s := open(t, t.TempDir(), time.Hour)
+	for _, id := range []string{"b-2", "b-1", "c-1", "a-1", "b-3"} {
+		put(t, s, "ann", id, "doc "+id)
+	}
+	put(t, s, "bob", "b-0", "bob's")
+	put(t, s, "", "b-9", "nobody's")
+	for _, c := range []struct {
+		rule, prefix, after string
+		back                bool
+		most                int
+		want                string
+	}{
+		{"all of a prefix", "b-", "", false, 9, "b-1 b-2 b-3"},
+		{"the other way", "b-", "", true, 9, "b-3 b-2 b-1"},
+		{"behind one", "b-", "b-1", false, 9, "b-2 b-3"},
+		{"behind one, the other way", "b-", "b-3", true, 9, "b-2 b-1"},
+		{"as many as are wanted", "b-", "", false, 2, "b-1 b-2"},
+		{"behind the last", "b-", "b-3", false, 9, ""},
+		{"none of a prefix", "d-", "", true, 9, ""},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			var got []string
+			err := s.List("ann", c.prefix, c.after, c.back, func(id string, doc []byte) bool {
+				if string(doc) != "doc "+id {
+					t.Errorf("%s holds %q", id, doc)
+				}
+				got = append(got, id)
+				return len(got) < c.most
+			})
+			if strings.Join(got, " ") != c.want || err != nil {
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
 func TestDocumentsOutliveTheProcess(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, time.Hour)
@@ -103,6 +141,9 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 	}
 	if _, _, err := s.Get("", "a"); !errors.Is(err, ErrClosed) {
 		t.Errorf("get: %v", err)
+	}
+	if err := s.List("", "a", "", false, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("list: %v", err)
 	}
 	if _, err := s.Delete("", "a"); !errors.Is(err, ErrClosed) {
 		t.Errorf("delete: %v", err)
