@@ -81,9 +81,9 @@ var parameterRules = []rule{
 			}
 		}
 	}},
-	{"every service_tier is taken, and served as the default one", func(t *testing.T, s *server) {
-		for _, tier := range []string{"auto", "default", "flex", "priority"} {
-			if w := s.chat(t, fmt.Sprintf(`"service_tier": %q`, tier)).whole(); w.Tier != "default" {
+	{"every service_tier is taken and told, auto as the default one", func(t *testing.T, s *server) {
+		for tier, served := range map[string]string{"auto": "default", "default": "default", "flex": "flex", "priority": "priority"} {
+			if w := s.chat(t, fmt.Sprintf(`"service_tier": %q`, tier)).whole(); w.Tier != served {
 				t.Errorf("%s: %q", tier, w.Tier)
 			}
 		}

@@ -40,6 +40,11 @@ func (q *sequence) appendRows(rows []Row, r batching.Rows) []Row {
 		rows = append(rows, Row{Token: q.tokens[i], Pos: Pos(i), Seq: q.seq})
 	}
 	rows[len(rows)-1].Output = r.Last
+	if q.stream.request.PromptLogprobs {
+		for i := range rows[len(rows)-(known-r.From):] {
+			rows[len(rows)-1-i].Output = true
+		}
+	}
 	for i, token := range q.drafts[:r.Draft] {
 		rows = append(rows, Row{Token: token, Pos: Pos(known + i), Seq: q.seq, Output: true})
 	}
@@ -58,6 +63,7 @@ type output struct {
 
 // deliver samples the plan's last rows side by side and returns what came of them.
 func (e *Engine) deliver(plan batching.Plan) ([]batching.Outcome, error) {
+	e.scorePrompts(plan)
 	outputs := e.outputs(plan)
 	e.sideBySide(outputs, func(o *output) { o.verify(e.vocab, e.cfg.Context) })
 	outcomes := make([]batching.Outcome, len(outputs))

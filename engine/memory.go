@@ -37,7 +37,7 @@ func (fx effects) Start(id batching.ReqID) batching.Started { return fx.e.start(
 // finished request, so going on is an ordinary start.
 func (fx effects) Pause(id batching.ReqID) (freed int) {
 	q := fx.e.live[id]
-	return fx.e.vacate(q, !q.stream.request.NoCache)
+	return fx.e.vacate(q, q.shares())
 }
 
 // Propose implements batching.Effects.
@@ -47,11 +47,17 @@ func (fx effects) Propose(id batching.ReqID, most int) int {
 	return len(q.drafts)
 }
 
+// shares tells whether what it computes may serve others.
+func (q *sequence) shares() bool {
+	r := &q.stream.request
+	return !r.NoCache && !r.PromptLogprobs
+}
+
 // want is what the cache is asked for. A request that refuses kept prefixes
 // asks for nothing, under a name of its own.
 func (q *sequence) want() kvcache.Want {
-	if r := &q.stream.request; !r.NoCache {
-		return kvcache.Want{Key: r.Partition, Tokens: q.tokens}
+	if q.shares() {
+		return kvcache.Want{Key: q.stream.request.Partition, Tokens: q.tokens}
 	}
 	return kvcache.Want{Key: kvcache.Key(fmt.Sprintf("request %d", q.id)), Tokens: q.tokens[:1]}
 }
@@ -77,7 +83,7 @@ func (e *Engine) release(q *sequence, keep bool) {
 	delete(e.live, q.id)
 	q.unmatch()
 	if q.held {
-		e.vacate(q, keep && !q.stream.request.NoCache)
+		e.vacate(q, keep && q.shares())
 	}
 }
 

@@ -19,13 +19,16 @@ type Request struct {
 	MaxTokens   int         // at most this many are generated; 0: until the context is full
 	Stop        []string    // the text ends before the first of these
 	Sampling    sample.Params
-	Logprobs    bool    // report the log-probability of each token
-	TopLogprobs int     // and of this many alternatives, 0 to 20
-	IgnoreEOS   bool    // go on after an end-of-generation token
-	Visible     []Token // control tokens whose text is part of the answer
-	NoCache     bool    // don't reuse a kept prefix
-	Class       batching.Class
-	Deadline    time.Time // it must have started by then; zero: none
+	Logprobs    bool // report the log-probability of each token
+	TopLogprobs int  // and of this many alternatives, 0 to 20
+	// PromptLogprobs reports the prompt's tokens as well, computed anew: no kept
+	// prefix is reused.
+	PromptLogprobs bool
+	IgnoreEOS      bool    // go on after an end-of-generation token
+	Visible        []Token // control tokens whose text is part of the answer
+	NoCache        bool    // don't reuse a kept prefix
+	Class          batching.Class
+	Deadline       time.Time // it must have started by then; zero: none
 	// Constraint is what the text must follow; nil: nothing. Where it leaves no
 	// choice, tokens are taken unasked, but for requests with Logprobs.
 	Constraint constrain.Constraint
@@ -35,7 +38,7 @@ type Request struct {
 func (r *Request) job(id batching.ReqID) batching.Job {
 	return batching.Job{
 		ID: id, Tenant: string(r.Partition), Class: r.Class,
-		Prompt: len(r.Prompt), MaxTokens: r.MaxTokens, Deadline: r.Deadline,
+		Prompt: len(r.Prompt), MaxTokens: r.MaxTokens, Deadline: r.Deadline, EveryRow: r.PromptLogprobs,
 	}
 }
 
@@ -48,7 +51,8 @@ const (
 )
 
 // TokenLogprob is a token with its log-probability under the model's own
-// distribution (before temperature, penalties and bias).
+// distribution (before temperature, penalties and bias). That of a prompt's first
+// token is NaN: nothing came before it.
 type TokenLogprob struct {
 	Token   Token
 	Bytes   []byte
@@ -61,6 +65,7 @@ type Chunk struct {
 	Text     string
 	Tokens   int // generated tokens it stands for
 	Logprobs []TokenLogprob
+	Prompt   []TokenLogprob // all of the prompt, in the first chunk, for Request.PromptLogprobs
 }
 
 // Usage counts what a request cost, in tokens.

@@ -25,6 +25,8 @@ type sequence struct {
 	mask    []uint32          // scratch: a bit for each token
 	forced  []Token           // scratch
 
+	prompt []TokenLogprob // scored so far, for PromptLogprobs
+
 	lookup draft.Lookup
 	drafts []Token // proposed for the next step
 	failed bool    // what it computed can't be trusted

@@ -92,6 +92,7 @@ func (s *Stream) push(c Chunk) {
 	s.pending.Text += c.Text
 	s.pending.Tokens += c.Tokens
 	s.pending.Logprobs = append(s.pending.Logprobs, c.Logprobs...)
+	s.pending.Prompt = append(s.pending.Prompt, c.Prompt...)
 	s.mu.Unlock()
 	s.signal()
 }

@@ -180,11 +180,42 @@ func TestWhatNoTextSatisfiesIsRefused(t *testing.T) {
 
 func TestOffsetsAreThoseOfTheText(t *testing.T) {
 	r := start(t, nil)
-	got := r.complete(`"prompt": "one", "logprobs": 0, "max_tokens": 5`).Choices[0]
+	got := r.complete(`"prompt": "one", "logprobs": 0, "max_tokens": 5, "temperature": 0`).Choices[0]
 	for i, at := range got.Logprobs.Offset {
 		if at != i { // a token of the toy is a letter
 			t.Errorf("offsets %v of %q", got.Logprobs.Offset, got.Text)
 			break
+		}
+	}
+}
+
+func TestAnEchoIsScored(t *testing.T) {
+	r := start(t, nil)
+	for _, tokens := range []int{0, 3} {
+		a := r.post(completionPath, fmt.Sprintf(`{"model": "toy", "prompt": "abc", "echo": true, "logprobs": 1, "max_tokens": %d, "ignore_eos": true}`, tokens))
+		var c struct {
+			Choices []struct {
+				Text     string
+				Logprobs struct {
+					Tokens   []string
+					Logprobs []*float64           `json:"token_logprobs"`
+					Top      []map[string]float64 `json:"top_logprobs"`
+					Offset   []int                `json:"text_offset"`
+				}
+			}
+			Usage struct {
+				Completion int `json:"completion_tokens"`
+			}
+		}
+		if err := json.Unmarshal([]byte(a.body), &c); err != nil || a.status != 200 {
+			t.Fatalf("%d %s, %v", a.status, a.body, err)
+		}
+		lp := c.Choices[0].Logprobs
+		if !strings.HasPrefix(c.Choices[0].Text, "abc") || len(lp.Tokens) != 4+tokens || c.Usage.Completion != tokens {
+			t.Fatalf("max_tokens %d: %s", tokens, a.body)
+		}
+		if lp.Logprobs[0] != nil || lp.Top[0] != nil || *lp.Logprobs[1] > 0 || !slices.Equal(lp.Offset[:4], []int{0, 0, 1, 2}) {
+			t.Errorf("max_tokens %d: %s", tokens, a.body)
 		}
 	}
 }

@@ -39,7 +39,7 @@ var mayImport = map[string]string{
 	"models/store":                "",
 	"models/gpu":                  "",
 	"server":                      "models engine engine/... kvcache server/... internal/...",
-	"server/openai":               "models engine engine/... kvcache server internal/...",
+	"server/openai":               "batching models engine engine/... kvcache server internal/...",
 	"server/openai/responsestore": "",
 	"server/malformed":            "",
 	"server/openapi":              "",

@@ -1,10 +1,10 @@
 package config
 
 import (
-	"slices"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )

@@ -82,4 +82,3 @@ func prompt(item json.RawMessage) (string, error) {
 	err := path.UnmarshalText([]byte(text))
 	return string(path), err
 }
-

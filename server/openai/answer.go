@@ -43,8 +43,7 @@ type head struct {
 	Tier        string `json:"service_tier,omitempty"`
 }
 
-// newHead begins an answer. The tier is told when it was asked for: every request
-// is served alike so far, which is the default tier.
+// newHead begins an answer. The tier is told when one was asked for.
 func (h *Handler) newHead(kind, object string, m models.Model, p params) head {
 	head := head{
 		ID:          kind + "-" + inOrder(time.Now()),
@@ -54,7 +53,7 @@ func (h *Handler) newHead(kind, object string, m models.Model, p params) head {
 		Fingerprint: fingerprint(h.Version, m.Info()),
 	}
 	if p.tier != "" {
-		head.Tier = "default"
+		head.Tier = p.served()
 	}
 	return head
 }

@@ -47,6 +47,8 @@ func (r completionRequest) requests(by Caller, m models.Model, c constrain.Const
 		for k := range r.best {
 			req := r.request(by, k, tokens)
 			req.Constraint = c
+			req.MaxTokens = max(1, r.maxTokens)
+			req.PromptLogprobs = r.echo && r.logprobs != noLogprobs
 			req.Logprobs, req.TopLogprobs = r.logprobs != noLogprobs || r.chooses(), max(0, r.logprobs)
 			reqs = append(reqs, req)
 		}

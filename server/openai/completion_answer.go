@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moltbot/moltbot/engine"
@@ -19,7 +20,9 @@ type completionAnswer struct {
 type completionState struct {
 	text     strings.Builder
 	logprobs []engine.TokenLogprob
-	offset   int // characters in front of the next token, for chunks
+	prompt   []engine.TokenLogprob // of the echo
+	told     bool                  // the prompt's went out with a chunk
+	offset   int                   // characters in front of the next token, for chunks
 	finish   engine.Finish
 }
 
@@ -42,6 +45,10 @@ func newCompletionAnswer(h head, req completionRequest, echoes []string) *comple
 }
 
 func (a *completionAnswer) push(choice int, c engine.Chunk) ([]any, error) {
+	if a.req.echoAlone() {
+		c.Text, c.Logprobs = "", nil // computed for the echo's sake alone
+	}
+	a.choices[choice].prompt = append(a.choices[choice].prompt, a.unsaid(choice, c.Prompt)...)
 	if c.Text == "" && len(c.Logprobs) == 0 {
 		return nil, nil
 	}
@@ -51,7 +58,7 @@ func (a *completionAnswer) push(choice int, c engine.Chunk) ([]any, error) {
 	s.logprobs = append(s.logprobs, c.Logprobs...)
 	piece := completionChoice{Index: choice, Text: text}
 	if a.req.logprobs != noLogprobs {
-		piece.Logprobs, s.offset = newLegacyLogprobs(c.Logprobs, s.offset)
+		piece.Logprobs, s.offset = newLegacyLogprobs(slices.Concat(s.untold(), c.Logprobs), s.offset)
 	}
 	return []any{a.body(piece)}, nil
 }
@@ -67,10 +74,35 @@ func (a *completionAnswer) echo(choice int) string {
 func (a *completionAnswer) finish(choice int, r engine.Result) ([]any, error) {
 	s := &a.choices[choice]
 	s.finish = r.Finish
+	if a.req.echoAlone() {
+		s.finish, r.Usage.Completion = engine.FinishLength, 0
+	}
 	a.counted.add(r.Usage, choice%a.req.best == 0)
 	text := a.echo(choice)
 	s.text.WriteString(text)
-	return []any{a.body(completionChoice{Index: choice, Text: text, Finish: &s.finish})}, nil
+	last := completionChoice{Index: choice, Text: text, Finish: &s.finish}
+	if echoed := s.untold(); len(echoed) > 0 {
+		last.Logprobs, s.offset = newLegacyLogprobs(echoed, s.offset)
+	}
+	return []any{a.body(last)}, nil
+}
+
+// untold returns the prompt's log-probabilities, once: they go with the first chunk.
+func (s *completionState) untold() []engine.TokenLogprob {
+	if s.told {
+		return nil
+	}
+	s.told = true
+	return s.prompt
+}
+
+// unsaid empties the text of a first token that stands in no prompt: the model's
+// own mark of the beginning.
+func (a *completionAnswer) unsaid(choice int, prompt []engine.TokenLogprob) []engine.TokenLogprob {
+	if len(prompt) > 0 && !strings.HasPrefix(a.echoes[choice/a.req.best], string(prompt[0].Bytes)) {
+		prompt[0].Bytes = nil
+	}
+	return prompt
 }
 
 func (a *completionAnswer) body(c completionChoice) any {
@@ -96,7 +128,7 @@ func (a *completionAnswer) whole() any {
 func (a *completionAnswer) choice(index int, s *completionState) completionChoice {
 	c := completionChoice{Index: index, Text: s.text.String(), Finish: &s.finish}
 	if a.req.logprobs != noLogprobs {
-		c.Logprobs, _ = newLegacyLogprobs(s.logprobs, 0)
+		c.Logprobs, _ = newLegacyLogprobs(slices.Concat(s.prompt, s.logprobs), 0)
 	}
 	return c
 }

@@ -37,10 +37,10 @@ func decodeCompletion(o object) (completionRequest, error) {
 		echo:     o.get("echo").boolean(),
 		logprobs: int(o.get("logprobs").integer(0, 5, noLogprobs)),
 	}
-	r.maxTokens = int(o.get("max_tokens").integer(1, math.MaxInt32, documented))
+	r.maxTokens = int(o.get("max_tokens").integer(fewest(r.echo), math.MaxInt32, documented))
 	r.best = decodeBestOf(o.get("best_of"), r.params)
-	if r.echo && r.logprobs != noLogprobs {
-		o.get("echo").fail("unsupported_parameter", "Unsupported value for 'echo': this server does not offer it together with 'logprobs'.")
+	if r.echo && r.logprobs != noLogprobs && r.suffix != "" {
+		o.get("echo").fail("unsupported_parameter", "Unsupported value for 'echo': beside 'suffix' it can't be combined with 'logprobs'.")
 	}
 	if len(r.prompts)*r.best > maxChoices {
 		o.get("prompt").fail("array_above_max_length", "Invalid 'prompt': %d prompts with %d completions of each are too many: at most %d are made at once.", len(r.prompts), r.best, maxChoices)
@@ -49,6 +49,17 @@ func decodeCompletion(o object) (completionRequest, error) {
 	unservedInText.check(o)
 	return r, o.first.err()
 }
+
+// fewest is the least max_tokens: an echo may be all that is wanted.
+func fewest(echo bool) int64 {
+	if echo {
+		return 0
+	}
+	return 1
+}
+
+// echoAlone tells whether nothing but the prompt is wanted.
+func (r completionRequest) echoAlone() bool { return r.echo && r.maxTokens == 0 }
 
 // decodePrompts reads a string, an array of strings, an array of tokens or an
 // array of these. None is the start of a document, as the public API has it.

@@ -76,7 +76,7 @@ func printable(b []byte, prefix string) string {
 // legacyLogprobs is the shape of completions: columns instead of rows.
 type legacyLogprobs struct {
 	Tokens     []string             `json:"tokens"`
-	Logprobs   []float64            `json:"token_logprobs"`
+	Logprobs   []*float64           `json:"token_logprobs"` // null for what nothing came before
 	Top        []map[string]float64 `json:"top_logprobs"`
 	TextOffset []int                `json:"text_offset"` // characters before the token
 }
@@ -84,10 +84,10 @@ type legacyLogprobs struct {
 // newLegacyLogprobs reports tokens of which the first begins after that many
 // characters, and returns how many there are after the last.
 func newLegacyLogprobs(ts []engine.TokenLogprob, offset int) (*legacyLogprobs, int) {
-	l := &legacyLogprobs{Tokens: []string{}, Logprobs: []float64{}, Top: []map[string]float64{}, TextOffset: []int{}}
+	l := &legacyLogprobs{Tokens: []string{}, Logprobs: []*float64{}, Top: []map[string]float64{}, TextOffset: []int{}}
 	for _, t := range ts {
 		l.Tokens = append(l.Tokens, legacyToken(t))
-		l.Logprobs = append(l.Logprobs, finite(t.Logprob))
+		l.Logprobs = append(l.Logprobs, legacyLogprob(t))
 		l.Top = append(l.Top, legacyTop(t))
 		l.TextOffset = append(l.TextOffset, offset)
 		offset += characters(t.Bytes)
@@ -97,9 +97,21 @@ func newLegacyLogprobs(ts []engine.TokenLogprob, offset int) (*legacyLogprobs, i
 
 func legacyToken(t engine.TokenLogprob) string { return printable(t.Bytes, "bytes:") }
 
+// legacyLogprob is null for a prompt's first token, which nothing came before.
+func legacyLogprob(t engine.TokenLogprob) *float64 {
+	if math.IsNaN(t.Logprob) {
+		return nil
+	}
+	logprob := finite(t.Logprob)
+	return &logprob
+}
+
 // legacyTop maps the likeliest tokens and the chosen one. Of tokens with the
 // same text the likelier is told.
 func legacyTop(t engine.TokenLogprob) map[string]float64 {
+	if math.IsNaN(t.Logprob) {
+		return nil
+	}
 	top := map[string]float64{legacyToken(t): finite(t.Logprob)}
 	for _, other := range t.Top {
 		name := legacyToken(other)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moltbot/moltbot/batching"
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/sample"
 )
@@ -177,5 +178,18 @@ func (p params) request(by Caller, k int, prompt []engine.Token) engine.Request 
 		Sampling:  s,
 		IgnoreEOS: p.ignoreEOS,
 		NoCache:   p.noCache,
+		Class:     classes[p.served()],
 	}
+}
+
+var classes = map[string]batching.Class{
+	"priority": batching.PriorityClass, "default": batching.DefaultClass, "flex": batching.FlexClass,
+}
+
+// served returns the tier that a request is served in.
+func (p params) served() string {
+	if p.tier == "" || p.tier == "auto" {
+		return "default"
+	}
+	return p.tier
 }

@@ -86,7 +86,7 @@ func newResponsesAnswer(m models.Model, req responsesRequest, p chat.Parser) *re
 		vocab: m.Vocab(), parser: p,
 		response: response{
 			ID: newID(responsePrefix), Object: "response", Created: time.Now().Unix(), Status: statusRunning,
-			Model: m.Info().ID, Output: []item{}, ServiceTier: "default", requestEcho: req.told,
+			Model: m.Info().ID, Output: []item{}, ServiceTier: req.served(), requestEcho: req.told,
 		},
 	}
 }
