@@ -79,7 +79,8 @@ fuzz: native ## every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 .PHONY: soak
-soak: native ## the random tests with SOAK (20000) draws each
+soak: native ## random load for ten minutes, then the random tests with SOAK (20000) draws each
+	@go test -count 1 -timeout 1h -run '^TestSoak$$' -v ./e2e -args -soak=10m
 	@go test -count 1 -timeout 3h $$(grep -rl --include='*_test.go' '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u) -args -rapid.checks=$(SOAK)
 	@go test -count 1 -timeout 3h -run 'Sampled' -v ./e2e -args -schemas=2000
 

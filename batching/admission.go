@@ -22,101 +22,85 @@ func (s *Scheduler) Submit(job Job, now time.Time) error {
 	if job.Prompt > s.limits.Cells {
 		return ErrTooLong
 	}
-	forecast, wait := s.gate.judge(s, job, now)
-	if wait > 0 {
+	if wait := s.gate.judge(s, job, now); wait > 0 {
 		return &BusyError{Waiting: len(s.waiting), Wait: wait}
 	}
 	r := newRequest(job, now)
-	r.tenant, r.accept, r.forecast = s.tenants.joins(job.Tenant), s.accept, forecast
+	r.tenant, r.accept = s.tenants.joins(job.Tenant), s.accept
 	s.live[r.id] = r
-	s.waiting = append(s.waiting, r)
+	s.turns.joins(r.adapter)
+	s.enqueue(r)
 	return nil
 }
 
 // gate decides who is admitted, and remembers what those who were refused have
-// been told: a promise keeps a place from newcomers until it is due, so that
-// coming back pays.
+// been told (promise.go).
 type gate struct {
-	slots    int     // requests that run at once, as far as seen: cells may allow fewer than Limits.Seqs
-	answers  float64 // mean tokens that requests generate; 0: none has ended yet
-	drift    float64 // how much longer waits were than predicted; 0: unknown
-	promises []promise
+	slots   int     // requests that run at once, as far as seen: cells may allow fewer than Limits.Seqs
+	answers float64 // mean tokens that requests generate; 0: none has ended yet
+	ends    int     // requests that have ended
+
+	// Of starts while others waited, mean nanoseconds since the start before, and
+	// what the forecast made of them. busy is the last such start; zero: nobody waited.
+	elapsed, work float64
+	busy          time.Time
+
+	lines   map[owner]*line
+	returns float64 // part of the promises that somebody came back for
 }
 
-// promise is a place for somebody who was refused.
-type promise struct {
-	tenant     string
-	place      place
-	due, until time.Time
-}
+// How full the queue may be for a newcomer, in parts of its limits. Places that
+// were promised are kept by what others leave: who was promised one finds the
+// rest of the queue as a cushion against answers that turn out long.
+const (
+	whole  = 1.     // who has no promise and little waiting; who was promised a place
+	others = 3. / 4 // another tenant was promised places
+	own    = 1. / 2 // this one was, so it has newcomers who wait outside
+	excess = 1.25   // of MaxWait, for who was promised a place
+)
 
-// patience is how long a promised place is kept at least after it is due.
-const patience = 5 * time.Second
-
-// excess is by how much the predicted wait may be above the bound for somebody
-// who was promised a place.
-const excess = 1.25
-
-// judge returns the predicted wait of a job that is admitted, or how long it is
-// to stay away.
-func (g *gate) judge(s *Scheduler, job Job, now time.Time) (forecast, away time.Duration) {
+// judge returns 0 for a job that is admitted, or how long it is to stay away.
+func (g *gate) judge(s *Scheduler, job Job, now time.Time) time.Duration {
 	g.lapse(now)
 	f := g.forecaster(s, job)
-	forecast = f.newcomer()
-	if g.redeem(job.Tenant, now) {
-		f.bound *= excess
-		if f.away(forecast) == 0 {
-			return forecast, 0
-		}
-	} else if away = f.away(forecast); away == 0 && f.calm(forecast, len(g.promises)) {
-		return forecast, 0
+	f.level = g.level(f, job)
+	f.patient = f.level
+	expected := g.redeem(job, now)
+	if expected {
+		f.level, f.patient = g.cushion(job.Class), excess
 	}
-	for _, p := range g.promises {
-		f.add(p.place)
+	if f.admits() {
+		return 0
 	}
-	away = f.away(f.newcomer())
-	if away > 0 {
-		g.promise(s, job, now, away)
-	}
-	return forecast, away
+	f.level, f.patient = own, own
+	return g.promise(f, job, now, expected)
 }
 
-// redeem takes a promise to that tenant which is due.
-func (g *gate) redeem(tenant string, now time.Time) bool {
-	for i, p := range g.promises {
-		if p.tenant == tenant && !now.Before(p.due) {
-			g.promises = append(g.promises[:i], g.promises[i+1:]...)
-			return true
+// cushion returns which part of the queue is open to who was promised a place:
+// the last quarter is for higher classes, where these were promised any.
+func (g *gate) cushion(c Class) float64 {
+	for o, l := range g.lines {
+		if o.class > c && len(l.promises) > 0 {
+			return others
 		}
 	}
-	return false
+	return whole
 }
 
-// lapse drops the promises that nobody came back for.
-func (g *gate) lapse(now time.Time) {
-	kept := g.promises[:0]
-	for _, p := range g.promises {
-		if !now.After(p.until) {
-			kept = append(kept, p)
+// level returns which part of the queue is open to a newcomer. Promises to others
+// don't count while its tenant has less than half of its share of the queue.
+func (g *gate) level(f *forecaster, job Job) float64 {
+	level, modest := whole, float64(f.own) < f.share*float64(f.limits.Queue)/2
+	for o := range g.lines {
+		switch {
+		case o.class < job.Class || len(g.lines[o].promises) == 0:
+		case o.tenant == job.Tenant:
+			return own
+		case !modest:
+			level = others
 		}
 	}
-	g.promises = kept
-}
-
-// mostPromises is how many places are kept for each one in the queue. Who is
-// refused beyond them isn't expected.
-const mostPromises = 64
-
-// promise keeps a place.
-func (g *gate) promise(s *Scheduler, job Job, now time.Time, away time.Duration) {
-	if len(g.promises) >= mostPromises*s.limits.Queue {
-		return
-	}
-	due := now.Add(away)
-	g.promises = append(g.promises, promise{
-		tenant: job.Tenant, due: due, until: due.Add(max(patience, away/2)),
-		place: place{job.Prompt, g.length(job.MaxTokens)},
-	})
+	return level
 }
 
 // seen hears whether the first in the queue could start beside those that run.
@@ -129,27 +113,43 @@ func (g *gate) seen(running, seqs int, starts bool) {
 	}
 }
 
-// started hears that r has waited, and corrects later predictions.
-func (g *gate) started(r *request, now time.Time) {
-	if r.forecast < time.Second {
-		return
+// started hears that a request starts for the first time, what the forecast says
+// that it costs, and whether others still wait.
+func (g *gate) started(cost float64, waiting int, now time.Time) {
+	switch {
+	case g.busy.IsZero():
+	case g.work == 0:
+		g.work, g.elapsed = cost, cost
+	default:
+		g.work += (cost - g.work) * steady
+		g.elapsed += (float64(now.Sub(g.busy)) - g.elapsed) * steady
 	}
-	ratio := min(4, max(.25, float64(now.Sub(r.since))/float64(r.forecast)))
-	if g.drift == 0 {
-		g.drift = 1
+	if g.busy = now; waiting == 0 {
+		g.busy = time.Time{}
 	}
-	g.drift = min(4, max(.25, g.drift*math.Pow(ratio, believe)))
+}
+
+// steady is what a start adds to the means of work and time. Answers differ in
+// length about as a geometric distribution does, so the mean of the last 2/steady
+// is right within a tenth.
+const steady = 1. / 64
+
+// pace returns how much longer requests took than the forecast said.
+func (g *gate) pace() float64 {
+	if g.work == 0 || g.elapsed == 0 {
+		return 1
+	}
+	return g.elapsed / g.work
 }
 
 // ended hears how many tokens a request has generated.
 func (g *gate) ended(tokens int) {
-	if g.answers == 0 {
-		g.answers = float64(tokens)
-	}
-	g.answers += (float64(tokens) - g.answers) * believe
+	g.ends++
+	g.answers += (float64(tokens) - g.answers) * max(steady, 1/float64(g.ends))
 }
 
-// unknownAnswer is how long an answer is taken to be before any has ended.
+// unknownAnswer is how long an answer without a bound is taken to be before any
+// has ended: what chats give on average, and forgotten with the first that ends.
 const unknownAnswer = 256
 
 // length returns how many tokens a request will generate that may generate so

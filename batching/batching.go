@@ -8,6 +8,14 @@
 // who came too late (Expired) and asks what to compute (Next); what must happen
 // to sequences goes through Effects.
 //
+// A turn of the caller is: Submit and Cancel as they come; Expired; Next; compute
+// the plan; then Commit with one Outcome for each Rows whose Last is set, or
+// NoSlot when the backend found no room for it, or Cancel of the plan's requests
+// when it failed otherwise; a plan that nothing came of is planned anew by the
+// next Next. Between Next and Commit only Submit and Cancel may come. Next calls
+// Look, Start, Pause and Propose, NoSlot calls Pause; Room must be true when Next
+// is called, and what Start and Pause report changes it during the call.
+//
 // A request has known tokens (its prompt and what was generated so far) and
 // computed tokens (those in the KV cache). One rule covers all phases: the rows
 // of a step are known tokens that are not computed yet. One such row is a
@@ -18,6 +26,13 @@
 //
 // The order of service (order.go): class, raised by waiting; the tenant with
 // the least service; the longest cached prefix; the fewest rows; arrival.
+//
+// What it promises, and check.go, sim_test.go and sim hold: a request that is
+// admitted gets all its tokens, unless it is cancelled, late or its step fails; a
+// decode waits for at most one step of prompt rows, and not longer than
+// Limits.Step; nobody computes what another is about to have; two tenants that
+// always wait are served alike (tenant.go); who comes back when a refusal said so
+// is admitted nine times in ten (promise.go).
 package batching
 
 import (
@@ -48,7 +63,9 @@ type Job struct {
 	Prompt    int       // tokens
 	MaxTokens int       // that it may generate; 0: unknown
 	Deadline  time.Time // it must have started by then; zero: none
+	Prints    uint64    // hash of the prompt, by which a request that comes back is known; 0: by its size alone
 	EveryRow  bool      // every prompt row gives scores, so at most Limits.Outputs rows of it fit a step
+	Adapter   string    // what the model computes it with; a step has requests of one alone
 }
 
 // Limits bound a step and the queue.
@@ -61,8 +78,8 @@ type Limits struct {
 	Tail        int                // last tokens of a prompt that get a step apart; 0: none
 	Fuse        bool               // decode and prefill rows share a step; else steps alternate
 	Step        time.Duration      // how long a step of prompt rows may keep decodes waiting, or what prompt rows may add to a fused one; 0: no bound
-	Queue       int                // requests that wait, at most
-	QueueTokens int                // known tokens of waiting requests, at most; 0: no bound
+	Queue       int                // requests that wait, at most; one tenant alone has 8/9 of it (forecast.go)
+	QueueTokens int                // known tokens of waiting requests, at most, likewise; 0: no bound
 	MaxWait     time.Duration      // predicted wait beyond which a request is refused; 0: no bound
 	Age         time.Duration      // waited that long, a request counts as one class higher; 0: never
 	Weights     map[string]float64 // shares of tenants; absent: 1
@@ -72,7 +89,6 @@ type Limits struct {
 type Room struct {
 	Cells int // free ones and those that eviction can free
 	Seqs  int // likewise
-	Used  int // cells that hold something, idle or not: each makes every row slower
 }
 
 // ErrTooLong refuses a request that could never fit into Limits.Cells.
@@ -88,6 +104,7 @@ type Scheduler struct {
 	running []*request // by start
 	tenants tenants
 	gate    gate
+	turns   turns
 
 	step   int64 // counts plans
 	epoch  int64 // counts what may change an answer of Effects.Look
@@ -95,8 +112,9 @@ type Scheduler struct {
 	// promptStep: the planned step makes decodes wait; decodeNext: the computed one did.
 	promptStep, decodeNext bool
 	most                   int        // rows of the next step at most, after it found no slot
-	used                   int        // cells that held something at the last Next
-	accept                 float64    // chance that a draft token comes true, over all requests
+	beside                 int        // requests that run in it at most, likewise
+	attended               int        // cells that a row of the step attends to, on average
+	accept                 chances    // that draft tokens come true, over all requests
 	gains                  []gain     // scratch of planner.drafts
 	some                   []*request // scratch of planner.decodes and planner.prompts
 }
@@ -115,10 +133,11 @@ func New(l Limits, costs *Costs, fx Effects) (*Scheduler, error) {
 		return nil, err
 	}
 	return &Scheduler{
-		limits: l, costs: costs, fx: fx, most: l.Rows, accept: firstGuess,
+		limits: l, costs: costs, fx: fx, most: l.Rows, beside: l.Seqs, accept: firstGuess,
 		live:    map[ReqID]*request{},
+		turns:   turns{live: map[string]int{}},
 		tenants: tenants{of: map[string]*tenant{}, weights: l.Weights},
-		gate:    gate{slots: l.Seqs},
+		gate:    gate{slots: l.Seqs, lines: map[owner]*line{}, returns: 1},
 	}, nil
 }
 
@@ -159,11 +178,11 @@ func (s *Scheduler) forget(r *request) {
 		s.running = without(s.running, r)
 		r.tenant.running--
 	} else {
-		s.waiting = without(s.waiting, r)
-		s.tenants.leaves(r.tenant)
+		s.dequeue(r)
 	}
 	r.runs = false // a follower may still refer to it
 	delete(s.live, r.id)
+	s.turns.leaves(r.adapter)
 	s.epoch++
 }
 
@@ -192,6 +211,22 @@ func (s *Scheduler) Ahead() int {
 		n += r.known
 	}
 	return n
+}
+
+// enqueue lets r wait, in its place by arrival.
+func (s *Scheduler) enqueue(r *request) {
+	s.waiting = with(s.waiting, r)
+	s.tenants.waits(r)
+}
+
+func (s *Scheduler) dequeue(r *request) {
+	s.waiting = without(s.waiting, r)
+	s.tenants.leaves(r)
+}
+
+func with(list []*request, r *request) []*request {
+	i, _ := slices.BinarySearchFunc(list, r, byArrival)
+	return slices.Insert(list, i, r)
 }
 
 func without(list []*request, r *request) []*request {

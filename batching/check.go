@@ -45,8 +45,8 @@ func (r *request) check(l Limits) error {
 	if !r.runs && r.computed != 0 {
 		return fmt.Errorf("batching: request %d waits with %d computed tokens", r.id, r.computed)
 	}
-	if r.accept < 0 || r.accept > 1 {
-		return fmt.Errorf("batching: a draft token of request %d comes true with a chance of %v", r.id, r.accept)
+	if slices.Min(r.accept[:]) < 0 || slices.Max(r.accept[:]) > 1 {
+		return fmt.Errorf("batching: draft tokens of request %d come true with chances of %v", r.id, r.accept)
 	}
 	return nil
 }
@@ -61,8 +61,8 @@ func (ts *tenants) check(s *Scheduler) error {
 		running[r.tenant]++
 	}
 	for name, t := range ts.of {
-		if t.waiting != waiting[t] || t.running != running[t] {
-			return fmt.Errorf("batching: tenant %q counts %d waiting and %d running requests, it has %d and %d", name, t.waiting, t.running, waiting[t], running[t])
+		if len(t.queue) != waiting[t] || t.running != running[t] {
+			return fmt.Errorf("batching: tenant %q counts %d waiting and %d running requests, it has %d and %d", name, len(t.queue), t.running, waiting[t], running[t])
 		}
 	}
 	return nil

@@ -13,8 +13,9 @@ type Outcome struct {
 // Commit records that plan was computed in that time, and what its Last rows gave.
 func (s *Scheduler) Commit(plan Plan, outcomes []Outcome, took time.Duration) {
 	align := s.limits.Align
-	s.costs.Observe((plan.Len()+align-1)/align*align, s.used, took)
-	s.decodeNext, s.most = s.promptStep, s.limits.Rows
+	s.costs.Observe((plan.Len()+align-1)/align*align, s.attended, took)
+	s.turns.spent += took
+	s.decodeNext, s.most, s.beside = s.promptStep, s.limits.Rows, s.limits.Seqs
 	for _, rows := range plan {
 		if r := s.live[rows.ID]; r != nil {
 			r.computed = rows.From + rows.N - rows.Draft

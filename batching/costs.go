@@ -17,7 +17,7 @@ type Point struct {
 // refined by the steps that run. Only one goroutine touches it.
 type Costs struct {
 	Points []Point `json:"points"` // by rows; more rows never take less time
-	Cell   float64 `json:"cell"`   // nanoseconds that a cell in use adds to each row
+	Cell   float64 `json:"cell"`   // nanoseconds that a cell adds to each row that attends to it
 }
 
 // Check returns an error when the table can't be used.
@@ -38,8 +38,8 @@ func (c *Costs) Check() error {
 	return nil
 }
 
-// Predict returns the wall time of a step of that many rows while so many cells
-// are in use. Between the points it interpolates, beyond the last it goes on as
+// Predict returns the wall time of a step of that many rows, each of which
+// attends to so many cells. Between the points it interpolates, beyond the last it goes on as
 // steeply as before it.
 func (c *Costs) Predict(rows, cells int) time.Duration {
 	if rows <= 0 {
@@ -75,23 +75,33 @@ func (c *Costs) segment(i int) (lo, hi Point) {
 }
 
 // Of what a step took besides the prediction, a sixteenth is believed, and an
-// outlier (another process, a page fault) counts as twice or half the time.
+// outlier (another process, a page fault) counts as twice or half the time. A
+// quarter of that is believed of all steps: the whole machine is faster or slower
+// than it was, and a step that seems too long is never tried.
 const (
 	believe = 1. / 16
 	outlier = 2.
+	common  = 1. / 4
 )
 
-// Observe hears how long a step took and moves the points around it.
+// Observe hears how long a step took and moves the points around it, and all of
+// them a little; and the price of a cell as far as the prediction came from it.
 func (c *Costs) Observe(rows, cells int, took time.Duration) {
 	predicted := c.Predict(rows, cells)
 	if predicted <= 0 || took <= 0 {
 		return
 	}
 	ratio := min(outlier, max(1/outlier, float64(took)/float64(predicted)))
+	off := (ratio - 1) * believe
+	inCells := 1 - float64(c.table(rows))/float64(predicted)
+	c.Cell *= 1 + off*inCells
+	for i := range c.Points {
+		c.Points[i].Time = max(1, time.Duration(float64(c.Points[i].Time)*(1+off*common)))
+	}
 	i := c.above(rows)
 	for _, at := range []int{i - 1, i} {
 		if at >= 0 && at < len(c.Points) {
-			c.scale(at, 1+(ratio-1)*believe*c.nearness(at, rows))
+			c.scale(at, 1+off*(1-inCells)*c.nearness(at, rows))
 		}
 	}
 }

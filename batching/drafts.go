@@ -2,6 +2,7 @@ package batching
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 )
 
@@ -9,12 +10,26 @@ import (
 // token; those that the sampler would have chosen stay. How many rows of them
 // pay is a matter of what a row costs and of how often guesses came true.
 const (
-	mostDrafts = 16  // of one request in a step
-	firstGuess = 0.5 // chance that a token comes true, before anything is known
-	tryAgain   = 64  // steps after which a request that went without gets the first guess again
-	ownTrial   = 1. / 8
-	allTrials  = 1. / 64
+	mostDrafts = 16 // of one request in a step: behind 16 that come true at 0.9 the next does at 0.17
+	// tryAgain: steps after which a request that went without gets the first guess
+	// again. A wasted trial costs at most a step, so 1/64 of the time.
+	tryAgain = 64
+	// A trial counts for as much as seven before it of the same request, which is
+	// copying or isn't for some tens of tokens, and as 63 of all requests.
+	ownTrial  = 1. / 8
+	allTrials = 1. / 64
 )
+
+// chances are how often a draft token comes true, by how many tokens before it
+// agree with where it comes from: 0, 1, 2-3, 4-7, 8-15, 16 and more.
+type chances [6]float64
+
+// firstGuess is what is believed before anything is known: copied text goes on,
+// a pair of words says little.
+var firstGuess = chances{0.2, 0.3, 0.5, 0.75, 0.9, 0.95}
+
+// of returns the place of the chance behind so many tokens of agreement.
+func (chances) of(agree int) int { return min(bits.Len(uint(agree)), len(firstGuess)-1) }
 
 // gain is one more draft row: what it adds to the tokens expected of the step.
 type gain struct {
@@ -32,7 +47,7 @@ func (p *planner) drafts() {
 			decodes++
 		}
 	}
-	free := min(p.s.most-p.rows, p.outputs, p.room.Cells)
+	free := min(p.s.most-p.rows, p.outputs, p.room.Cells, p.draftRoom())
 	if decodes == 0 || free <= 0 {
 		return
 	}
@@ -44,6 +59,16 @@ func (p *planner) drafts() {
 		}
 	}
 	p.take(base, decodes, free)
+}
+
+// draftRoom returns how many rows drafts may add: where prompts wait only those that
+// fill up the kernels' last pass, else as many as add at most Limits.Step.
+func (p *planner) draftRoom() int {
+	if p.prompting {
+		align := p.s.limits.Align
+		return (align - p.rows%align) % align
+	}
+	return p.budget()
 }
 
 // drafting tells whether draft rows may follow these rows of r.
@@ -64,19 +89,24 @@ func (p *planner) least(base, decodes, free int) float64 {
 // guess lists what each draft row of r would add, where it may pay at all.
 func (p *planner) guess(at int, r *request, least float64, free int) {
 	if r.quiet >= tryAgain {
-		r.quiet, r.accept = 0, max(r.accept, firstGuess)
+		r.quiet = 0
+		for i, first := range firstGuess {
+			r.accept[i] = max(r.accept[i], first)
+		}
 	}
 	r.quiet++
-	if r.accept <= least {
+	if slices.Max(r.accept[:]) <= least {
 		return
 	}
 	most := min(mostDrafts, free, r.remaining(mostDrafts+1)-1, p.s.limits.Cells-r.known-1)
 	if most <= 0 {
 		return
 	}
+	n, agree := p.s.fx.Propose(r.id, most)
+	r.agree = agree
 	chance := 1.
-	for range p.s.fx.Propose(r.id, most) {
-		chance *= r.accept
+	for i := range n {
+		chance *= r.accept[r.accept.of(agree+i)]
 		if chance <= least {
 			return
 		}
@@ -114,12 +144,13 @@ func (p *planner) addDraft(rows *Rows) {
 // learn hears how many of so many draft rows came true. Those behind the first
 // that didn't were not tried.
 func (s *Scheduler) learn(r *request, drafted, kept int) {
-	for range min(kept, drafted) {
-		r.accept += (1 - r.accept) * ownTrial
-		s.accept += (1 - s.accept) * allTrials
-	}
-	if kept < drafted {
-		r.accept -= r.accept * ownTrial
-		s.accept -= s.accept * allTrials
+	for i := range min(kept+1, drafted) {
+		came := 0.
+		if i < kept {
+			came = 1
+		}
+		c := r.accept.of(r.agree + i)
+		r.accept[c] += (came - r.accept[c]) * ownTrial
+		s.accept[c] += (came - s.accept[c]) * allTrials
 	}
 }

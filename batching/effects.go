@@ -26,5 +26,7 @@ type Effects interface {
 	// Propose returns how many draft tokens there are to follow what the request
 	// knows, at most most. It is asked at most once a step; the first Rows.Draft
 	// of them are to be computed.
-	Propose(id ReqID, most int) int
+	// agree is how many tokens before them agree with where they come from: the
+	// more, the likelier they come true.
+	Propose(id ReqID, most int) (n, agree int)
 }

@@ -27,7 +27,7 @@ func (s *Scheduler) look(r *request) {
 	if r.looked == s.epoch {
 		return
 	}
-	r.prefix, r.looked, r.leader = s.fx.Look(r.id), s.epoch, nil
+	r.prefix, r.looked, r.leader, r.tenant.ranked = s.fx.Look(r.id), s.epoch, nil, 0
 	if r.prefix.Coming > r.prefix.Ready {
 		r.leader = s.live[r.prefix.Leader]
 	}

@@ -22,32 +22,30 @@ func (p place) weighted() float64 {
 // then it goes along with the step of all.
 type forecaster struct {
 	limits Limits
-	bound  float64 // of the newcomer's wait, nanoseconds; 0: none
 	slots  int
 	row    float64 // nanoseconds of a prompt row
 	step   float64 // nanoseconds of a decode step with all slots in use
-	drift  float64
-	tokens int // of the newcomer's prompt
+	job    place   // the newcomer
+	weight float64 // of its tenant
+	share  float64 // of the machine that its tenant has
 
 	busy    []place // those that run
 	ahead   []place // those served before the newcomer
 	waiting []place // all that wait, in the order of arrival
+	own     int     // of these, the newcomer's tenant's
+	tokens  int     // of these, prompt rows of the newcomer's tenant
+
+	level   float64 // part of the queue that is open to the newcomer
+	patient float64 // part of MaxWait that it may have to wait
 }
 
 // forecaster looks at the scheduler as it is now.
 func (g *gate) forecaster(s *Scheduler, job Job) *forecaster {
-	chunk := (&planner{s: s}).budget()
-	f := &forecaster{
-		limits: s.limits, bound: float64(s.limits.MaxWait), slots: g.slots, tokens: job.Prompt,
-		row:   float64(s.cost(chunk)) / float64(chunk),
-		drift: g.drift,
-	}
+	f := g.prices(s)
+	f.job, f.weight = place{job.Prompt, g.length(job.MaxTokens)}, s.tenants.weight(job.Tenant)
+	f.share = f.weight / g.weights(s, job.Tenant)
 	if len(s.waiting) == 0 {
 		f.slots = s.limits.Seqs
-	}
-	f.step = float64(s.cost(min(f.slots, len(s.running)+len(s.waiting)+1)))
-	if f.drift == 0 {
-		f.drift = 1
 	}
 	for _, r := range s.running {
 		if r.standing() >= int(job.Class) {
@@ -56,6 +54,38 @@ func (g *gate) forecaster(s *Scheduler, job Job) *forecaster {
 	}
 	g.queue(s, job, f)
 	return f
+}
+
+// prices returns a forecaster that knows what rows cost and nobody yet.
+func (g *gate) prices(s *Scheduler) *forecaster {
+	chunk := (&planner{s: s}).budget()
+	decodes := min(g.slots, len(s.running)+len(s.waiting)+1)
+	return &forecaster{
+		limits: s.limits, slots: g.slots,
+		row:  float64(s.cost(chunk)) / float64(chunk) * g.pace(),
+		step: float64(s.cost(decodes)) * g.pace(),
+	}
+}
+
+// cost returns the nanoseconds of the machine that a request takes.
+func (f *forecaster) cost(p place) float64 {
+	return float64(p.rows)*f.row + float64(p.outputs)*f.step/float64(f.slots)
+}
+
+// weights adds up the tenants that have requests or promises, and this one.
+func (g *gate) weights(s *Scheduler, tenant string) float64 {
+	sum, counted := s.tenants.weight(tenant), map[string]bool{tenant: true}
+	for name, t := range s.tenants.of {
+		if len(t.queue)+t.running > 0 && !counted[name] {
+			counted[name], sum = true, sum+t.weight
+		}
+	}
+	for o := range g.lines {
+		if !counted[o.tenant] {
+			counted[o.tenant], sum = true, sum+s.tenants.weight(o.tenant)
+		}
+	}
+	return sum
 }
 
 func (g *gate) place(r *request) place {
@@ -74,17 +104,20 @@ func (g *gate) place(r *request) place {
 // own, and of other tenants as much as these will be served meanwhile: fairness
 // lets the newcomer pass the rest.
 func (g *gate) queue(s *Scheduler, job Job, f *forecaster) {
-	own := place{job.Prompt, g.length(job.MaxTokens)}.weighted()
+	own := f.job.weighted()
 	for _, r := range s.waiting {
 		p := g.place(r)
 		f.waiting = append(f.waiting, p)
-		if r.tenant.name == job.Tenant && r.class == job.Class {
+		if r.tenant.name != job.Tenant {
+			continue
+		}
+		if f.own, f.tokens = f.own+1, f.tokens+p.rows; r.class == job.Class {
 			own += p.weighted()
 		}
 	}
 	share := map[*tenant]float64{}
 	for i, r := range s.waiting {
-		p, fair := f.waiting[i], own*r.tenant.weight/s.tenants.weight(job.Tenant)
+		p, fair := f.waiting[i], own*r.tenant.weight/f.weight
 		switch {
 		case r.class > job.Class, r.tenant.name == job.Tenant && r.class == job.Class:
 			f.ahead = append(f.ahead, p)
@@ -93,12 +126,6 @@ func (g *gate) queue(s *Scheduler, job Job, f *forecaster) {
 			f.ahead = append(f.ahead, p)
 		}
 	}
-}
-
-// add lets one more wait.
-func (f *forecaster) add(p place) {
-	f.ahead = append(f.ahead, p)
-	f.waiting = append(f.waiting, p)
 }
 
 // newcomer predicts how long the newcomer waits for its start.
@@ -121,7 +148,7 @@ func (f *forecaster) starts(queue []place) []time.Duration {
 		for len(ends) >= f.slots {
 			steps, ends = max(steps, ends[0]), ends[1:]
 		}
-		starts[i] = time.Duration(f.drift * (rows*f.row + steps*f.step))
+		starts[i] = time.Duration(rows*f.row + steps*f.step)
 		rows += float64(p.rows)
 		at, _ := slices.BinarySearch(ends, steps+float64(p.outputs))
 		ends = slices.Insert(ends, at, steps+float64(p.outputs))
@@ -129,42 +156,47 @@ func (f *forecaster) starts(queue []place) []time.Duration {
 	return starts
 }
 
-// calm tells whether the queue is so short that it can hold a newcomer besides
-// those who were promised a place; so many of these count as there would be
-// nobody else: a machine must not stand idle for them.
-func (f *forecaster) calm(wait time.Duration, promised int) bool {
-	short := len(f.waiting)+min(promised, f.limits.Queue/2) < f.limits.Queue
-	return short && (promised == 0 || f.bound == 0 || float64(wait) < f.bound/2)
+// crowd: a tenant may have so many times the places that are left empty, times
+// its weight. So one alone has 8/9 of the queue, and another that comes finds a
+// place; two have 8/17 each. Source: Choudhury and Hahne, Dynamic Queue Length
+// Thresholds for Shared-Memory Packet Switches, IEEE/ACM ToN 1998.
+const crowd = 8
+
+// admits tells whether the newcomer fits into the queue as far as it is open to
+// it, and would not wait too long.
+func (f *forecaster) admits() bool { return f.surplus() == 0 && f.late() <= 0 }
+
+// late returns by how much the newcomer's wait is above what it may be.
+func (f *forecaster) late() time.Duration {
+	if f.limits.MaxWait == 0 {
+		return 0
+	}
+	return f.newcomer() - time.Duration(f.patient*float64(f.limits.MaxWait))
 }
 
-// away returns how long the newcomer is to stay away: until the queue has places
-// and tokens for it and its wait is below the bound. 0: it can come now.
-func (f *forecaster) away(wait time.Duration) time.Duration {
-	var until time.Duration
-	if f.bound > 0 && float64(wait) > f.bound {
-		until = wait - time.Duration(f.bound)
-	}
+// away returns how long it takes until the newcomer fits.
+func (f *forecaster) away() time.Duration {
+	until := max(f.late(), 1)
 	if n := f.surplus(); n > 0 {
-		until = max(until, f.starts(f.waiting)[n-1], 1)
-	}
-	if until == 0 {
-		return 0
+		until = max(until, f.starts(f.waiting)[n-1])
 	}
 	return f.surely(until)
 }
 
 // surplus returns how many must leave the queue before the newcomer can join it.
 func (f *forecaster) surplus() int {
-	n := max(0, len(f.waiting)-f.limits.Queue+1)
+	places := math.Ceil(f.level * float64(f.limits.Queue))
+	n := max(0, len(f.waiting)+1-int(math.Ceil(places-float64(f.own)/(crowd*f.weight))))
+	n = min(n, len(f.waiting))
 	if f.limits.QueueTokens == 0 {
 		return n
 	}
-	tokens := f.tokens
+	left := f.level*float64(f.limits.QueueTokens) - float64(f.tokens)/(crowd*f.weight) - float64(f.job.rows)
 	for _, p := range f.waiting[n:] {
-		tokens += p.rows
+		left -= float64(p.rows)
 	}
-	for ; n < len(f.waiting) && tokens > f.limits.QueueTokens; n++ {
-		tokens -= f.waiting[n].rows
+	for ; n < len(f.waiting) && left < 0; n++ {
+		left += float64(f.waiting[n].rows)
 	}
 	return n
 }

@@ -32,45 +32,50 @@ func (p Plan) Len() int {
 //
 // Where steps alternate (Limits.Fuse is false), a decode waits for at most one
 // step of prompt rows, which takes Limits.Step at most. Where they fuse, every
-// step holds all decodes, and prompt rows add at most that.
+// step holds all decodes, and prompt rows add at most that. Adapters take turns (turns.go).
 func (s *Scheduler) Next(room Room, now time.Time) Plan {
 	for range len(s.running) + 2 { // all that was planned may be paused to make room
-		p := s.planner(room, now)
-		p.fill()
-		if len(p.plan) > 0 || len(s.live) == 0 {
-			return p.plan
+		for _, adapter := range s.turns.order() {
+			p := s.planner(room, now, adapter)
+			p.fill()
+			if len(p.plan) > 0 {
+				s.turns.takes(adapter)
+				return p.plan
+			}
+			room = p.room
 		}
-		room = p.room
 	}
 	return nil
 }
 
 // planner is a plan in the making, with the room that is left.
 type planner struct {
-	s       *Scheduler
-	now     time.Time
-	room    Room
-	plan    Plan
-	rows    int        // of plan
-	outputs int        // rows that may still give scores
-	looks   int        // answers of Effects.Look that may still be asked for
-	opening *request   // the waiting request that starts next, where opened is set
-	opened  bool       // opening is up to date
-	queue   []*request // running prompts without rows yet, in order of service
+	s         *Scheduler
+	now       time.Time
+	adapter   string // of all rows
+	room      Room
+	plan      Plan
+	rows      int        // of plan
+	outputs   int        // rows that may still give scores
+	looks     int        // answers of Effects.Look that may still be asked for
+	opening   *request   // the waiting request that starts next, where opened is set
+	opened    bool       // opening is up to date
+	prompting bool       // prompts wait, or have rows in the step
+	queue     []*request // running prompts without rows yet, in order of service
 }
 
-func (s *Scheduler) planner(room Room, now time.Time) *planner {
+func (s *Scheduler) planner(room Room, now time.Time, adapter string) *planner {
 	s.step++
 	s.epoch++
-	s.used = room.Used
-	return &planner{s: s, now: now, room: room, outputs: s.limits.Outputs, looks: looksPerStep}
+	s.attended = s.behind()
+	return &planner{s: s, now: now, adapter: adapter, room: room, outputs: s.limits.Outputs, looks: looksPerStep}
 }
 
 // fill chooses what kind of step it is.
 func (p *planner) fill() {
 	s := p.s
-	decodes := slices.ContainsFunc(s.running, (*request).decoding)
-	prompts := p.promptsWait()
+	decodes := slices.ContainsFunc(s.running, func(r *request) bool { return p.mine(r) && r.decoding() })
+	p.prompting = p.promptsWait()
 	switch {
 	case !decodes:
 		p.prompts(s.most)
@@ -78,14 +83,14 @@ func (p *planner) fill() {
 		p.decodes()
 		p.prompts(p.budget())
 		p.drafts()
-	case prompts && !s.decodeNext:
+	case p.prompting && !s.decodeNext:
 		p.prompts(p.budget())
 	}
 	if decodes && len(p.plan) == 0 {
 		p.decodes()
 		p.drafts()
 	}
-	s.promptStep = slices.ContainsFunc(s.running, func(r *request) bool { return r.decoding() && r.planned != s.step })
+	s.promptStep = slices.ContainsFunc(s.running, func(r *request) bool { return p.mine(r) && r.decoding() && r.planned != s.step })
 }
 
 // promptsWait tells whether a step for prompts would have rows.
@@ -95,7 +100,7 @@ func (p *planner) promptsWait() bool {
 	} else {
 		p.close()
 	}
-	return slices.ContainsFunc(p.s.running, func(r *request) bool { return !r.decoding() }) || p.open() != nil
+	return slices.ContainsFunc(p.s.running, func(r *request) bool { return p.mine(r) && !r.decoding() }) || p.open() != nil
 }
 
 // budget returns how many prompt rows the step may have besides those that it
@@ -112,17 +117,26 @@ func (p *planner) budget() int {
 	return max(1, passes) * align
 }
 
+// behind returns how many cells a row of a running request attends to, on average.
+func (s *Scheduler) behind() int {
+	sum := 0
+	for _, r := range s.running {
+		sum += r.computed
+	}
+	return sum / max(1, len(s.running))
+}
+
 // cost predicts a step of that many rows, filled up to whole passes.
 func (s *Scheduler) cost(rows int) time.Duration {
 	align := s.limits.Align
-	return s.costs.Predict((rows+align-1)/align*align, s.used)
+	return s.costs.Predict((rows+align-1)/align*align, s.attended)
 }
 
 // decodes plans the known rows of each running request that decodes: one at
 // least, more while the step has rows for those that follow.
 func (p *planner) decodes() {
 	s := p.s
-	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return !r.decoding() })
+	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return !p.mine(r) || !r.decoding() })
 	for i, r := range s.some {
 		if p.makeRoom(r) {
 			p.add(r, max(1, s.most-p.rows-len(s.some[i+1:])))

@@ -97,3 +97,40 @@ func TestAFullQueueSaysWhenToComeBack(t *testing.T) {
 		t.Errorf("a second in a queue of one: %v", err)
 	}
 }
+
+func TestALeaderIsAsUrgentAsItsMostUrgentFollower(t *testing.T) {
+	w := newWorld(t, Limits{Seqs: 2, Cells: 900, Rows: 16, Queue: 9})
+	w.job(Job{Prompt: 200, Class: FlexClass})
+	w.step()
+	w.job(Job{Prompt: 30})
+	w.step() // both run
+	w.fx.prefix[3] = Prefix{Ready: 28, Coming: 100, Leader: 1}
+	w.job(Job{Prompt: 120, Class: PriorityClass})
+	before := w.s.live[1].computed
+	w.step()
+	if n := w.s.live[1].computed - before; n < 12 {
+		t.Errorf("the leader of a priority request got %d of 16 rows", n)
+	}
+	w.s.NoSlot(w.plan())
+	w.fx.want(t, "start 1", "start 2", "pause 2")
+}
+
+func TestPausesThatFreeNothingGoOnToTheNext(t *testing.T) {
+	w := newWorld(t, Limits{Seqs: 3, Cells: 100, Rows: 32, Queue: 9})
+	for range 3 {
+		w.submit(10)
+	}
+	w.step()
+	w.fx.freed[3], w.fx.freed[2] = 0, 0 // all they hold is shared with request 1
+	plan := w.s.Next(Room{Cells: 0, Seqs: 0}, w.now)
+	w.fx.want(t, "start 1", "start 2", "start 3", "pause 3", "pause 2")
+	if len(plan) != 0 || len(w.s.running) != 1 {
+		t.Errorf("planned %v in a full cache, %d run", plan, len(w.s.running))
+	}
+	if err := w.s.Check(); err != nil {
+		t.Error(err)
+	}
+	if got := show(w.s.Next(Room{Cells: 1, Seqs: 2}, w.now)); got != "1:10+1!" {
+		t.Errorf("with one cell %q is planned, want the decode of the one that runs", got)
+	}
+}

@@ -9,6 +9,7 @@ func (s *Scheduler) NoSlot(plan Plan) bool {
 	switch {
 	case len(s.running) > 1:
 		s.pause(s.victim())
+		s.beside = len(s.running) // else it would start again at once, and find no slot again
 	case plan.Len() > 1:
 		s.most = plan.Len() / 2
 	default:
@@ -84,9 +85,8 @@ func (s *Scheduler) pause(v *request) (freed int) {
 	s.running = without(s.running, v)
 	freed = s.fx.Pause(v.id)
 	v.pauses(s.step)
-	i, _ := slices.BinarySearchFunc(s.waiting, v, byArrival)
-	s.waiting = slices.Insert(s.waiting, i, v)
-	s.tenants.pauses(v.tenant)
+	v.tenant.running--
+	s.enqueue(v)
 	s.epoch++
 	return freed
 }

@@ -27,12 +27,15 @@ func (p *planner) prompts(budget int) {
 // enqueue lists the running prompts in order of service.
 func (p *planner) enqueue() {
 	s := p.s
-	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return r.decoding() })
+	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return !p.mine(r) || r.decoding() })
 	slices.SortFunc(s.some, p.byService)
 	p.queue = s.some
 }
 
-// aside: one row in so many goes to the prompt that went without for longest.
+// aside: one row in so many goes to the prompt that went without for longest. In
+// the simulator a long prompt beside a stream of short ones has its first token
+// after 15 s at 2, 22 s at 4 and 40 s at 8, while the median of the short ones is
+// a quarter longer at 2 and the same at 4 and 8.
 const aside = 4
 
 // neglected takes the running prompt that went without rows for longest out of
@@ -52,6 +55,9 @@ func (p *planner) neglected(budget int) (r *request, share int) {
 		if q.served.Before(p.queue[at].served) {
 			at = i
 		}
+	}
+	if head := p.open(); at == 0 && (head == nil || !p.overtakes(head, p.queue[0])) {
+		return nil, 0
 	}
 	r = p.queue[at]
 	p.queue = slices.Delete(p.queue, at, at+1)
@@ -87,8 +93,8 @@ func (p *planner) open() *request {
 	}
 	p.close()
 	r := p.candidate()
-	if r == nil {
-		return nil
+	if r == nil || !p.mine(r) {
+		return nil // another adapter's request is first in the queue: it starts in its turn
 	}
 	if p.admits(r) || p.outranks(r) {
 		p.opening = r
@@ -106,11 +112,12 @@ func (p *planner) admits(r *request) bool {
 	if len(p.s.running) == 0 {
 		return true
 	}
-	return len(p.s.running) < p.s.limits.Seqs && p.room.Seqs > 0 && r.known-r.prefix.Free < p.spare()
+	return len(p.s.running) < p.s.beside && p.room.Seqs > 0 && r.known-r.prefix.Free < p.spare()
 }
 
 // headroom is how many tokens each running request can grow by before a newly
-// started one is paused again: it keeps a full cache from thrashing.
+// started one is paused again: it keeps a full cache from thrashing. Starting and
+// pausing costs the rows of a prompt, so it should pay for some steps.
 const headroom = 16
 
 // spare returns the cells that running requests don't need for what they know
@@ -140,14 +147,13 @@ func (p *planner) start(r *request) *request {
 	}
 	s := p.s
 	rank, again := p.level(r), r.begun
-	s.waiting = without(s.waiting, r)
+	s.dequeue(r)
 	s.running = append(s.running, r)
-	s.tenants.leaves(r.tenant)
 	got := s.fx.Start(r.id)
 	r.starts(got, rank, p.now)
 	s.tenants.starts(r, again, p.now)
 	if !again {
-		s.gate.started(r, p.now)
+		s.gate.started(s.gate.prices(s).cost(s.gate.place(r))/s.gate.pace(), len(s.waiting), p.now)
 	}
 	p.room.Seqs--
 	p.room.Cells -= got.Cells

@@ -11,6 +11,7 @@ type request struct {
 	maxTokens int // that it may generate; 0: unknown
 	deadline  time.Time
 	everyRow  bool
+	adapter   string
 
 	known    int       // prompt and generated tokens
 	computed int       // of these, in the KV cache
@@ -22,6 +23,7 @@ type request struct {
 	begun    bool      // it had one before
 	rank     int       // class that it counted as when it started: who counts less can't push it out
 
+	own    int    // while it waits: what it counts as among its tenant's, as of tenant.ranked
 	prefix Prefix // as of epoch looked
 	looked int64
 	leader *request // the live request behind prefix.Leader
@@ -33,10 +35,9 @@ type request struct {
 	drafted int   // of the rows computed last
 	parked  int64 // the step that paused it, which doesn't start it again
 
-	accept float64 // chance that a draft token comes true
+	accept chances // that draft tokens come true
+	agree  int     // tokens that vouch for the drafts of the step
 	quiet  int     // steps since it had drafts, though there were some
-
-	forecast time.Duration // how long it was to wait; 0: not long enough to judge by
 }
 
 func (r *request) missing() int { return r.known - r.computed }
@@ -68,7 +69,7 @@ func byArrival(a, b *request) int { return int(a.id - b.id) }
 func newRequest(j Job, now time.Time) *request {
 	return &request{
 		id: j.ID, class: j.Class, prompt: j.Prompt, known: j.Prompt, maxTokens: j.MaxTokens,
-		deadline: j.Deadline, everyRow: j.EveryRow, since: now, looked: -1, boost: nobody,
+		deadline: j.Deadline, everyRow: j.EveryRow, adapter: j.Adapter, since: now, looked: -1, boost: nobody,
 	}
 }
 

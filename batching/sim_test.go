@@ -154,7 +154,7 @@ func (m *sim) Pause(id ReqID) int {
 }
 
 // Propose implements Effects.
-func (m *sim) Propose(id ReqID, most int) int {
+func (m *sim) Propose(id ReqID, most int) (n, agree int) {
 	if m.asked[id]++; m.asked[id] > 1 {
 		m.t.Fatalf("request %d is asked for drafts twice in a step", id)
 	}
@@ -162,7 +162,7 @@ func (m *sim) Propose(id ReqID, most int) int {
 	if most < 1 || q.known+most >= m.limits.Cells || q.job.MaxTokens > 0 && q.known+most >= q.job.Prompt+q.job.MaxTokens {
 		m.t.Fatalf("%d drafts are asked of request %d with %d tokens", most, id, q.known)
 	}
-	return rapid.IntRange(0, most).Draw(m.t, "drafts")
+	return rapid.IntRange(0, most).Draw(m.t, "drafts"), rapid.IntRange(0, 20).Draw(m.t, "agree")
 }
 
 func (m *sim) free() int { return m.limits.Cells - len(m.refs) }
@@ -174,7 +174,7 @@ func (m *sim) room() Room {
 			running++
 		}
 	}
-	return Room{Cells: m.free(), Seqs: m.limits.Seqs - running, Used: len(m.refs)}
+	return Room{Cells: m.free(), Seqs: m.limits.Seqs - running}
 }
 
 func (m *sim) submit(t *rapid.T) {

@@ -19,15 +19,14 @@ const (
 type tenant struct {
 	name    string
 	weight  float64
-	counter float64   // weighted tokens served, divided by weight
-	waiting int       // its requests in the queue
-	running int       // its requests that run
-	started time.Time // when one of its requests started last
+	counter float64    // weighted tokens served, divided by weight
+	queue   []*request // its requests that wait, by arrival
+	running int        // its requests that run
+	started time.Time  // when one of its requests started last
 
-	// of the round of planner.head that is marked:
-	round int64
-	level int // the most urgent of its requests counts as
-	head  *request
+	ranked int64    // the step that the following was found in; 0: it is out of date
+	level  int      // what the most urgent in its queue counts as
+	head   *request // the one in its queue that is served first; nil: none may be
 }
 
 // tenants are all that have requests, or more service behind them than a newcomer would be given.
@@ -35,24 +34,22 @@ type tenants struct {
 	of      map[string]*tenant
 	weights map[string]float64
 	waiting int     // requests in the queue
-	floor   float64 // the least counter of those that wait, or of who left the queue last
-	round   int64   // of planner.head
+	floor   float64 // the least counter of those that wait, or that of last; it never falls
+	last    *tenant // who left the queue last
 	sweep   int     // tenants that may be known before the idle ones are looked through
 }
 
-// joins counts one more waiting request. A tenant that had none waiting comes
+// joins returns the tenant of a request that is about to wait. A tenant that had none waiting comes
 // back at the least counter of those that wait: credit can't be saved up.
 func (ts *tenants) joins(name string) *tenant {
 	t := ts.of[name]
 	if t == nil {
 		t = ts.add(name)
 	}
-	if t.waiting == 0 {
+	if len(t.queue) == 0 {
 		ts.settle()
 		t.counter = max(t.counter, ts.floor)
 	}
-	t.waiting++
-	ts.waiting++
 	return t
 }
 
@@ -70,17 +67,21 @@ func (ts *tenants) add(name string) *tenant {
 func (ts *tenants) forget() {
 	ts.settle()
 	for name, t := range ts.of {
-		if t.waiting+t.running == 0 && t.counter <= ts.floor {
+		if len(t.queue)+t.running == 0 && t.counter <= ts.floor {
 			delete(ts.of, name)
 		}
 	}
 }
 
-// settle moves the floor up to the least counter of those that wait.
+// settle moves the floor up to the least counter of those that wait; where nobody
+// does, to that of who left last.
 func (ts *tenants) settle() {
 	least, any := 0., false
+	if ts.waiting == 0 && ts.last != nil {
+		least, any = ts.last.counter, true
+	}
 	for _, t := range ts.of {
-		if t.waiting > 0 && (!any || t.counter < least) {
+		if len(t.queue) > 0 && (!any || t.counter < least) {
 			least, any = t.counter, true
 		}
 	}
@@ -89,13 +90,19 @@ func (ts *tenants) settle() {
 	}
 }
 
-// leaves counts one waiting request less.
-func (ts *tenants) leaves(t *tenant) {
-	t.waiting--
+// waits hears that r waits, newly or again. Whose request goes back to the queue
+// is not lifted: it never left.
+func (ts *tenants) waits(r *request) {
+	r.tenant.queue, r.tenant.ranked = with(r.tenant.queue, r), 0
+	ts.waiting++
+}
+
+// leaves hears that r waits no more.
+func (ts *tenants) leaves(r *request) {
+	t := r.tenant
+	t.queue, t.ranked = without(t.queue, r), 0
 	ts.waiting--
-	if ts.waiting == 0 {
-		ts.floor = max(ts.floor, t.counter)
-	}
+	ts.last = t
 }
 
 // charge counts weighted tokens, or gives them back.
@@ -104,17 +111,10 @@ func (ts *tenants) charge(t *tenant, weighted float64) { t.counter += weighted /
 // starts charges what a request is about to compute, once.
 func (ts *tenants) starts(r *request, again bool, now time.Time) {
 	r.tenant.running++
-	r.tenant.started = now
+	r.tenant.started, r.tenant.ranked = now, 0
 	if !again {
 		ts.charge(r.tenant, inputWeight*float64(r.charged))
 	}
-}
-
-// pauses counts a request that goes back to the queue. Its tenant is not lifted: it never left.
-func (ts *tenants) pauses(t *tenant) {
-	t.running--
-	t.waiting++
-	ts.waiting++
 }
 
 func (ts *tenants) weight(name string) float64 {

@@ -37,7 +37,7 @@ func (f *recorder) Pause(id ReqID) int {
 	return f.world.s.live[id].computed
 }
 
-func (f *recorder) Propose(id ReqID, most int) int { return min(most, f.drafts[id]) }
+func (f *recorder) Propose(id ReqID, most int) (n, agree int) { return min(most, f.drafts[id]), 2 }
 
 func (f *recorder) want(t *testing.T, lines ...string) {
 	t.Helper()
@@ -92,7 +92,7 @@ func (w *world) room() Room {
 	for _, r := range w.s.running {
 		used += r.computed
 	}
-	return Room{Cells: w.cells - used, Seqs: w.s.limits.Seqs - len(w.s.running), Used: 0}
+	return Room{Cells: w.cells - used, Seqs: w.s.limits.Seqs - len(w.s.running)}
 }
 
 func (w *world) plan() Plan { return w.s.Next(w.room(), w.now) }

@@ -49,6 +49,7 @@ type generation struct {
 	text, finish string
 	steps        []step
 	total        int64 // tokens, prompt and answer
+	cached       int64 // of the prompt's
 }
 
 // unit is a text that one token makes, or several whose bytes are whole
@@ -83,23 +84,36 @@ func (g generation) texts() (all []string) {
 
 // greedy continues a prompt with the likeliest tokens, alone and from nothing cached.
 func (s *server) greedy(ctx context.Context, prompt string, tokens int, more ...option.RequestOption) (generation, error) {
-	client := s.client(append(more, fresh)...)
-	answer, err := client.Completions.New(ctx, openai.CompletionNewParams{
+	return s.reusing(ctx, prompt, tokens, append(more, fresh)...)
+}
+
+// reusing does the same from what is cached.
+func (s *server) reusing(ctx context.Context, prompt string, tokens int, more ...option.RequestOption) (generation, error) {
+	client := s.client(more...)
+	answer, err := client.Completions.New(ctx, likeliest(s, prompt, tokens))
+	if err != nil {
+		return generation{}, fmt.Errorf("continue %q: %w", prompt, err)
+	}
+	c := answer.Choices[0]
+	g := generation{
+		text: c.Text, finish: string(c.FinishReason),
+		total: answer.Usage.TotalTokens, cached: answer.Usage.PromptTokensDetails.CachedTokens,
+	}
+	for i, token := range c.Logprobs.Tokens {
+		g.steps = append(g.steps, newStep(token, c.Logprobs.TopLogprobs[i]))
+	}
+	return g, nil
+}
+
+// likeliest asks for a greedy continuation and its log-probabilities.
+func likeliest(s *server, prompt string, tokens int) openai.CompletionNewParams {
+	return openai.CompletionNewParams{
 		Model:       openai.CompletionNewParamsModel(s.model),
 		Prompt:      openai.CompletionNewParamsPromptUnion{OfString: openai.String(prompt)},
 		MaxTokens:   openai.Int(int64(tokens)),
 		Temperature: openai.Float(0),
 		Logprobs:    openai.Int(5),
-	})
-	if err != nil {
-		return generation{}, fmt.Errorf("continue %q: %w", prompt, err)
 	}
-	c := answer.Choices[0]
-	g := generation{text: c.Text, finish: string(c.FinishReason), total: answer.Usage.TotalTokens}
-	for i, token := range c.Logprobs.Tokens {
-		g.steps = append(g.steps, newStep(token, c.Logprobs.TopLogprobs[i]))
-	}
-	return g, nil
 }
 
 // get fetches a page of the server.

@@ -35,7 +35,7 @@ func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
 		costs.Points = append(costs.Points, batching.Point{Rows: rows, Time: took})
 	}
 	inOrder(costs.Points)
-	cell, err := m.cell(costs.Points[0].Time)
+	cell, err := m.cell(costs)
 	costs.Cell = cell
 	return costs, err
 }
@@ -55,10 +55,15 @@ type meter struct {
 	held    int // cells of the sequence
 }
 
-// best returns the shortest of three steps, of fewer when time is short.
+const (
+	repeats = 3 // of a step that is measured
+	settled = 8 // of a decode, which is short: other processes disturb it, and most steps are decodes
+)
+
+// best returns the shortest of some steps, of fewer when time is short.
 func (m *meter) best(rows int) (time.Duration, error) {
 	var times []time.Duration
-	for len(times) < 3 && (len(times) == 0 || time.Now().Before(m.until)) {
+	for len(times) < enough(rows) && (len(times) == 0 || time.Now().Before(m.until)) {
 		m.backend.Remove(0, 0)
 		m.held = 0
 		took, err := m.step(rows, rows <= min(mostDecodes, m.backend.Shape().Outputs))
@@ -68,6 +73,13 @@ func (m *meter) best(rows int) (time.Duration, error) {
 		times = append(times, took)
 	}
 	return slices.Min(times), nil
+}
+
+func enough(rows int) int {
+	if rows <= mostDecodes {
+		return settled
+	}
+	return repeats
 }
 
 // step times rows that follow what sequence 0 holds.
@@ -84,19 +96,19 @@ func (m *meter) step(n int, output bool) (time.Duration, error) {
 }
 
 // cell returns the nanoseconds that a cell in use adds to a row: the shortest of
-// three rows behind all that the last step left, against one in an empty cache.
-func (m *meter) cell(alone time.Duration) (float64, error) {
-	held := m.held
+// three decodes behind all that the last step left, against one in an empty cache.
+func (m *meter) cell(costs *batching.Costs) (float64, error) {
+	rows, held := min(mostDecodes, costs.Points[len(costs.Points)-1].Rows), m.held
 	if held < fewCells {
 		return 0, nil
 	}
-	behind := time.Duration(math.MaxInt64)
+	alone, behind := costs.Predict(rows, 0), time.Duration(math.MaxInt64)
 	for range 3 {
-		took, err := m.step(1, true)
+		took, err := m.step(rows, rows <= m.backend.Shape().Outputs)
 		if err != nil {
-			return 0, fmt.Errorf("engine: calibrate a row behind %d cells: %w", m.held, err)
+			return 0, fmt.Errorf("engine: calibrate rows behind %d cells: %w", m.held, err)
 		}
 		behind = min(behind, took)
 	}
-	return max(0, float64(behind-alone)/float64(held)), nil
+	return max(0, float64(behind-alone)/float64(held*rows)), nil
 }

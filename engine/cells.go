@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+
+	"github.com/rs/zerolog"
 
 	"github.com/moltbot/moltbot/engine/blobs"
 	"github.com/moltbot/moltbot/kvcache"
@@ -12,6 +15,7 @@ type cells struct {
 	backend Backend
 	blobs   *blobs.Store
 	whole   map[kvcache.BlobID]Pos // of those in RAM, for their files
+	log     zerolog.Logger
 }
 
 // Fork implements kvcache.Memory.
@@ -41,13 +45,20 @@ func (c cells) Save(seq SeqID, from, to Pos) (kvcache.Blob, error) {
 	return kvcache.Blob{ID: id, Bytes: size, Whole: whole}, nil
 }
 
-// Load implements kvcache.Memory.
+// Load implements kvcache.Memory. Where it fails the tokens are computed, so only
+// the log tells of it. An error that may pass leaves the blob.
 func (c cells) Load(id kvcache.BlobID, seq SeqID, from, to Pos) error {
 	b, err := c.blobs.Bytes(id)
-	if err != nil {
-		return fmt.Errorf("engine: %w: %w", kvcache.ErrLost, err)
+	if errors.Is(err, blobs.ErrLost) {
+		err = fmt.Errorf("%w: %w", kvcache.ErrLost, err)
 	}
-	return c.backend.Load(b, seq, from, to)
+	if err == nil {
+		err = c.backend.Load(b, seq, from, to)
+	}
+	if err != nil && !errors.Is(err, kvcache.ErrNoCells) {
+		c.log.Warn().Err(err).Msg("a kept prefix can't be read; it is computed")
+	}
+	return err
 }
 
 // Spill implements kvcache.Memory.

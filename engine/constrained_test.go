@@ -21,7 +21,7 @@ func constrained(prompt string, c constrain.Constraint) engine.Request {
 }
 
 func TestAConstrainedAnswerIsOneThatIsAllowed(t *testing.T) {
-	rig := enginetest.Start(t, enginetest.Options{})
+	rig := enginetest.Start(t, enginetest.Options{Queue: 128})
 	said := map[string]bool{}
 	var mu sync.Mutex
 	var all sync.WaitGroup

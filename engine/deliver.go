@@ -14,6 +14,9 @@ func (e *Engine) decode(plan batching.Plan) error {
 	for _, r := range plan {
 		e.rows = e.live[r.ID].appendRows(e.rows, r)
 	}
+	if err := e.adapt(plan); err != nil {
+		return err
+	}
 	if err := e.backend.Decode(e.rows); err != nil {
 		return err
 	}

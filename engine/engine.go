@@ -73,6 +73,8 @@ type Engine struct {
 	lastID  batching.ReqID
 	closing bool // nothing new is taken
 	rows    []Row
+	adapter string // that the backend applies
+	failure error  // why the loop ended before its time; read by others once the inbox is closed
 }
 
 // New starts the step loop over a backend, which it owns from then on.
@@ -124,7 +126,7 @@ func (e *Engine) Load() Load { return e.load.get() }
 
 // Submit hands a request to the step loop and waits until it is admitted.
 // When ctx ends, so does the generation. Errors: *ContextError, *BusyError,
-// ErrClosed, ctx.Err().
+// ErrClosed, ErrFailed, ctx.Err().
 func (e *Engine) Submit(ctx context.Context, r Request) (*Stream, error) {
 	streams, err := e.SubmitAll(ctx, []Request{r})
 	if err != nil {
@@ -144,9 +146,9 @@ func (e *Engine) SubmitAll(ctx context.Context, reqs []Request) ([]*Stream, erro
 		sub.streams = append(sub.streams, newStream(e, r))
 	}
 	if !e.inbox.put(event{submit: sub}) {
-		return nil, ErrClosed
+		return nil, e.why()
 	}
-	if err := sub.wait(ctx); err != nil {
+	if err := sub.wait(ctx, e); err != nil {
 		sub.close()
 		return nil, err
 	}

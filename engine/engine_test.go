@@ -221,6 +221,7 @@ func TestRequestsThatBelongTogetherAreAdmittedInOrderOrNotAtAll(t *testing.T) {
 	if _, err := e.SubmitAll(context.Background(), []engine.Request{forever("a"), forever("b"), forever("c"), forever("d")}); !errors.As(err, &busy) {
 		t.Errorf("four requests for a queue of three: %v", err)
 	}
+	e = enginetest.Start(t, enginetest.Options{Queue: 3}).Engine // no place is promised to those refused
 	long := request("the same prompt for three choices", 4)
 	for range 20 {
 		streams, err := e.SubmitAll(context.Background(), []engine.Request{long, long, long})

@@ -24,7 +24,7 @@ type submission struct {
 }
 
 // wait returns the verdict. From now on the end of ctx cancels the requests.
-func (s *submission) wait(ctx context.Context) error {
+func (s *submission) wait(ctx context.Context, e *Engine) error {
 	for _, stream := range s.streams {
 		stream.watch(ctx)
 	}
@@ -33,6 +33,13 @@ func (s *submission) wait(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-e.done:
+	}
+	select {
+	case err := <-s.verdict:
+		return err
+	default: // the loop broke before it came to these
+		return e.why()
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/kvcache"
 )
 
 // run is the loop; it ends when the engine was drained or stopped.
@@ -20,12 +22,46 @@ func (e *Engine) run() {
 			<-e.inbox.wake
 		}
 		runtime.Gosched() // a new time slice, or Go's sysmon polls beside every decode (docs/benchmarks)
-		e.hear()
-		if err := e.step(); err != nil {
+		if err := e.turn(); err != nil {
 			e.log.Error().Err(err).Msg("step failed")
 		}
 	}
 	e.refuse(e.inbox.close())
+}
+
+// turn hears and makes a step. What panics on the way is a mistake of ours, after
+// which nobody knows what lies in which cell: the engine ends, the process doesn't.
+func (e *Engine) turn() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error().Bytes("stack", debug.Stack()).Msg("the engine ends")
+			err = e.abandon(fmt.Errorf("engine: %v", p))
+		}
+	}()
+	e.hear()
+	return e.step()
+}
+
+// abandon ends all requests, now and later, with one error. The cache is asked
+// nothing any more, and leaves nothing for the next run but what is on disk.
+func (e *Engine) abandon(err error) error {
+	e.failure = fmt.Errorf("%w: %w", ErrFailed, err)
+	e.closing = true
+	for _, q := range e.live {
+		q.unmatch()
+		q.stream.end(Result{}, e.failure)
+	}
+	clear(e.live)
+	e.load.set(Load{}, 0)
+	return err
+}
+
+// why tells what requests hear that come too late.
+func (e *Engine) why() error {
+	if e.failure != nil {
+		return e.failure
+	}
+	return ErrClosed
 }
 
 // step plans rows, decodes them and delivers the tokens.
@@ -41,8 +77,11 @@ func (e *Engine) step() error {
 		return e.recover(plan, err)
 	}
 	outcomes, err := e.deliver(plan)
+	if err != nil {
+		panic(err) // the ledger and the backend disagree
+	}
 	e.sched.Commit(plan, outcomes, time.Since(began))
-	return err
+	return nil
 }
 
 // hear drains the inbox.
@@ -103,7 +142,7 @@ func (e *Engine) admit(s *Stream) error {
 func (e *Engine) refuse(events []event) {
 	for _, ev := range events {
 		if ev.submit != nil {
-			ev.submit.verdict <- ErrClosed
+			ev.submit.verdict <- e.why()
 		}
 	}
 }
@@ -127,15 +166,39 @@ func (e *Engine) endAll(err error) {
 	}
 }
 
-// recover deals with a step that was not computed: without a slot idle
-// prefixes go, then a request is paused or the step shrinks, and it is planned anew; an abort comes with the order to stop,
-// which waits in the inbox; otherwise the step's requests end.
+// recover deals with a step that was not computed. Without a slot idle prefixes
+// go, then a request is paused or the step shrinks, and it is planned anew. So it
+// is after an abort, unless the order to stop waits in the inbox. After any other
+// error the step's requests end.
 func (e *Engine) recover(plan batching.Plan, err error) error {
-	if errors.Is(err, ErrAborted) {
-		return nil
-	}
-	if errors.Is(err, ErrNoSlot) && (e.cache.Evict(e.shape.Cells) > 0 || e.sched.NoSlot(plan)) {
+	switch {
+	case errors.Is(err, kvcache.ErrNoCells), errors.Is(err, kvcache.ErrNotHeld):
+		panic(err) // it was computed, but the ledger and the backend disagree
+	case errors.Is(err, ErrNoSlot) && (e.cache.Evict(e.shape.Cells) > 0 || e.sched.NoSlot(plan)):
 		e.log.Debug().Msg("no KV slot: made room, trying again")
+		return nil
+	case errors.Is(err, ErrAborted):
+		return e.fail(e.rewind(plan), err)
+	}
+	e.rewind(plan)
+	return e.fail(plan, err)
+}
+
+// rewind takes back what a step has computed before it failed. It returns the
+// rows of those requests whose memory does not go back.
+func (e *Engine) rewind(plan batching.Plan) (stuck batching.Plan) {
+	for _, rows := range plan {
+		q := e.live[rows.ID]
+		if n := Pos(q.computed); !e.backend.Remove(q.seq, n) || !e.backend.CanResume(q.seq, n) {
+			stuck = append(stuck, rows)
+		}
+	}
+	return stuck
+}
+
+// fail ends the requests of a plan.
+func (e *Engine) fail(plan batching.Plan, err error) error {
+	if len(plan) == 0 {
 		return nil
 	}
 	for _, rows := range plan {

@@ -5,17 +5,29 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/moltbot/moltbot/engine/sample"
 )
 
-// choose samples a token among those that the constraint allows. It returns the
-// row that the token's log-probability is told by: the model's own, unmasked.
-func (q *sequence) choose(logits []float32) (Token, []float32, error) {
+// choice is a token with its log-probability and the likeliest ones, by the
+// model's own, unmasked row, as far as the request wants them.
+type choice struct {
+	sample.TokenLP
+	top []sample.TokenLP
+}
+
+// choose samples a token among those that the constraint allows.
+func (q *sequence) choose(logits []float32) (c choice, err error) {
 	own, err := q.constrain(logits)
 	if err != nil {
-		return 0, nil, err
+		return c, err
 	}
-	token, err := q.sampler.Sample(logits)
-	return token, own, err
+	if r := &q.stream.request; r.Logprobs {
+		c.TokenLP, c.top, err = q.sampler.SampleLogprobs(logits, own, r.TopLogprobs)
+		return c, err
+	}
+	c.Token, err = q.sampler.Sample(logits)
+	return c, err
 }
 
 // constrain forbids in the row what the constraint does not allow.
@@ -89,7 +101,7 @@ func (q *sequence) takeForced(v Vocab, limit int) (ended bool) {
 		if v.IsEOG(token) {
 			return false
 		}
-		if q.take(token, nil, v, limit) {
+		if q.take(choice{TokenLP: sample.TokenLP{Token: token}}, v, limit) {
 			return true
 		}
 	}

@@ -14,7 +14,7 @@ var errCancelled = errors.New("engine: the generation was cancelled")
 // room is what the cache can give: free cells and those of idle prefixes.
 func (e *Engine) room() batching.Room {
 	n := e.cache.Count()
-	return batching.Room{Cells: n.Free + n.Idle, Seqs: n.Seqs, Used: n.Held + n.Idle}
+	return batching.Room{Cells: n.Free + n.Idle, Seqs: n.Seqs}
 }
 
 // effects carries out what the scheduler decides.
@@ -40,11 +40,14 @@ func (fx effects) Pause(id batching.ReqID) (freed int) {
 	return fx.e.vacate(q, q.shares())
 }
 
-// Propose implements batching.Effects.
-func (fx effects) Propose(id batching.ReqID, most int) int {
+// Propose implements batching.Effects. Where a wrong guess can't be taken back, none is made.
+func (fx effects) Propose(id batching.ReqID, most int) (n, agree int) {
+	if fx.e.shape.States {
+		return 0, 0
+	}
 	q := fx.e.live[id]
-	q.drafts = q.lookup.Propose(q.tokens, min(most, q.left(fx.e.cfg.Context)-1))
-	return len(q.drafts)
+	q.drafts, agree = q.lookup.Propose(q.tokens, min(most, q.left(fx.e.cfg.Context)-1))
+	return len(q.drafts), agree
 }
 
 // shares tells whether what it computes may serve others.
@@ -57,7 +60,8 @@ func (q *sequence) shares() bool {
 // asks for nothing, under a name of its own.
 func (q *sequence) want() kvcache.Want {
 	if q.shares() {
-		return kvcache.Want{Key: q.stream.request.Partition, Tokens: q.tokens}
+		r := &q.stream.request
+		return kvcache.Want{Key: r.Partition.Under(r.Adapter), Tokens: q.tokens}
 	}
 	return kvcache.Want{Key: kvcache.Key(fmt.Sprintf("request %d", q.id)), Tokens: q.tokens[:1]}
 }
@@ -72,7 +76,7 @@ func (e *Engine) start(q *sequence) batching.Started {
 	e.holder[opened.Seq] = q.id
 	if q.cached < 0 {
 		q.cached, q.started = opened.Len, time.Now()
-		e.reuse.add(len(q.stream.request.Prompt), opened)
+		e.reuse.add(len(q.stream.request.Prompt), opened, e.costs.Predict(opened.Len, opened.Len/2))
 	}
 	e.cache.Evict(e.shape.Cells) // what is still idle would cost every step and serves none
 	return batching.Started{Computed: opened.Len, Cells: opened.Cells}
@@ -99,20 +103,4 @@ func (e *Engine) vacate(q *sequence, keep bool) (freed int) {
 	}
 	q.held, q.computed = false, 0
 	return freed
-}
-
-// add counts a first start.
-func (r *Reuse) add(prompt int, o kvcache.Opened) {
-	r.Prompt += int64(prompt)
-	r.Shared += int64(o.Shared)
-	r.RAM += int64(o.RAM)
-	r.Disk += int64(o.Disk)
-}
-
-// Reuse counts prompt tokens by where they came from.
-type Reuse struct {
-	Prompt int64 // all, of requests that started
-	Shared int64 // from cells that another request holds or left
-	RAM    int64
-	Disk   int64
 }

@@ -19,7 +19,7 @@ func (e *Engine) openCache() error {
 	if err := e.openBlobs(); err != nil {
 		return err
 	}
-	e.cache = kvcache.NewRadix(e.size(), cells{backend: e.backend, blobs: e.blobs, whole: map[kvcache.BlobID]Pos{}})
+	e.cache = kvcache.NewRadix(e.size(), cells{backend: e.backend, blobs: e.blobs, whole: map[kvcache.BlobID]Pos{}, log: e.log})
 	e.blobs.Notify(func(s blobs.Spilled) { e.inbox.put(event{spilled: &s}) })
 	e.adopt(e.blobs.Found())
 	return nil
@@ -96,7 +96,9 @@ func (e *Engine) closeCache() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), flushed)
 	defer cancel()
-	e.cache.Flush()
+	if e.failure == nil {
+		e.cache.Flush()
+	}
 	if err := e.blobs.Close(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		e.log.Warn().Err(err).Msg("the next start is colder")
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/moltbot/moltbot/batching"
@@ -25,6 +26,7 @@ type Request struct {
 	// prefix is reused.
 	PromptLogprobs bool
 	IgnoreEOS      bool    // go on after an end-of-generation token
+	Adapter        string  // a LoRA adapter of the backend, by its ID; "": none
 	Visible        []Token // control tokens whose text is part of the answer
 	NoCache        bool    // don't reuse a kept prefix
 	Class          batching.Class
@@ -39,7 +41,18 @@ func (r *Request) job(id batching.ReqID) batching.Job {
 	return batching.Job{
 		ID: id, Tenant: string(r.Partition), Class: r.Class,
 		Prompt: len(r.Prompt), MaxTokens: r.MaxTokens, Deadline: r.Deadline, EveryRow: r.PromptLogprobs,
+		Adapter: r.Adapter, Prints: r.prints(),
 	}
+}
+
+// prints tells requests apart that look alike, so that one that was refused and
+// comes back is known.
+func (r *Request) prints() uint64 {
+	h := fnv.New64a()
+	for _, t := range r.Prompt {
+		h.Write([]byte{byte(t), byte(t >> 8), byte(t >> 16)})
+	}
+	return h.Sum64()
 }
 
 // Finish is why a generation ended, in OpenAI's words.

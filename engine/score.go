@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/moltbot/moltbot/batching"
+	"github.com/moltbot/moltbot/engine/sample"
 )
 
 // scorePrompts takes the log-probabilities of prompts that ask for them from a
@@ -28,10 +29,17 @@ func (q *sequence) score(e *Engine, r batching.Rows, first int) {
 	}
 	for i := r.From; i < r.From+r.N && i+1 < len(prompt); i++ {
 		if i+1 == len(q.prompt) {
-			q.prompt = append(q.prompt, q.logprob(prompt[i+1], e.backend.Logits(first+i-r.From), e.vocab))
+			q.prompt = append(q.prompt, q.scored(prompt[i+1], e.backend.Logits(first+i-r.From), e.vocab))
 		}
 	}
 	if len(q.prompt) == len(prompt) && r.Last && q.generated() == 0 {
 		q.stream.push(Chunk{Prompt: q.prompt})
 	}
+}
+
+// scored reports a token of the prompt by the row before it.
+func (q *sequence) scored(token Token, logits []float32, v Vocab) TokenLogprob {
+	var c choice
+	c.TokenLP, c.top = sample.Logprobs(logits, token, q.stream.request.TopLogprobs)
+	return c.logprob(v)
 }

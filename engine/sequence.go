@@ -71,7 +71,7 @@ func (q *sequence) generated() int { return len(q.tokens) - len(q.stream.request
 // constraint forces behind it, and pushes what they add to the text. It returns
 // true when the generation has ended.
 func (q *sequence) next(logits []float32, v Vocab, limit int) (ended bool) {
-	token, own, err := q.choose(logits)
+	chosen, err := q.choose(logits)
 	if err != nil {
 		q.fail(err)
 		return true
@@ -79,22 +79,23 @@ func (q *sequence) next(logits []float32, v Vocab, limit int) (ended bool) {
 	if q.generated() == 0 {
 		q.first = time.Now()
 	}
-	if v.IsEOG(token) && (q.matcher != nil || !q.stream.request.IgnoreEOS) {
+	if token := chosen.Token; v.IsEOG(token) && (q.matcher != nil || !q.stream.request.IgnoreEOS) {
 		q.tokens = append(q.tokens, token)
 		q.finish(FinishStop, Chunk{Tokens: 1})
 		return true
 	}
-	return q.take(token, own, v, limit) || q.takeForced(v, limit)
+	return q.take(chosen, v, limit) || q.takeForced(v, limit)
 }
 
-// take appends a token; own is the row it was chosen by, for its log-probability.
-func (q *sequence) take(token Token, own []float32, v Vocab, limit int) (ended bool) {
+// take appends a token.
+func (q *sequence) take(chosen choice, v Vocab, limit int) (ended bool) {
+	token := chosen.Token
 	if err := q.match(token); err != nil {
 		q.fail(err)
 		return true
 	}
 	q.tokens = append(q.tokens, token)
-	return q.add(token, q.chunk(token, own, v), limit)
+	return q.add(token, q.chunk(chosen, v), limit)
 }
 
 // add pushes a token's text; at a stop string or the limit it ends the stream.
@@ -116,20 +117,19 @@ func (q *sequence) add(token Token, c Chunk, limit int) bool {
 }
 
 // chunk describes the token, without its text.
-func (q *sequence) chunk(token Token, logits []float32, v Vocab) Chunk {
-	q.piece = v.Piece(q.piece[:0], token, slices.Contains(q.stream.request.Visible, token))
+func (q *sequence) chunk(chosen choice, v Vocab) Chunk {
+	q.piece = v.Piece(q.piece[:0], chosen.Token, slices.Contains(q.stream.request.Visible, chosen.Token))
 	c := Chunk{Tokens: 1}
-	if r := &q.stream.request; r.Logprobs {
-		c.Logprobs = []TokenLogprob{q.logprob(token, logits, v)}
+	if q.stream.request.Logprobs {
+		c.Logprobs = []TokenLogprob{chosen.logprob(v)}
 	}
 	return c
 }
 
-// logprob reports the token and its likeliest alternatives.
-func (q *sequence) logprob(token Token, logits []float32, v Vocab) TokenLogprob {
-	own, top := sample.Logprobs(logits, token, q.stream.request.TopLogprobs)
-	lp := TokenLogprob{Token: token, Bytes: v.Piece(nil, token, true), Logprob: own.Logprob}
-	for _, t := range top {
+// logprob is the report of the token and its likeliest alternatives.
+func (c *choice) logprob(v Vocab) TokenLogprob {
+	lp := TokenLogprob{Token: c.Token, Bytes: v.Piece(nil, c.Token, true), Logprob: c.Logprob}
+	for _, t := range c.top {
 		lp.Top = append(lp.Top, TokenLogprob{Token: t.Token, Bytes: v.Piece(nil, t.Token, true), Logprob: t.Logprob})
 	}
 	return lp

@@ -9,7 +9,10 @@
 // these calls; only a Spill ends later, with Spilled.
 package kvcache
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Token is a vocabulary id.
 type Token int32
@@ -23,11 +26,33 @@ type SeqID int32
 // BlobID names a blob; Memory chooses it and never uses one twice.
 type BlobID uint64
 
-// Key names a partition: prefixes are never shared between two keys.
+// Key names a partition: prefixes are never shared between two keys, but for
+// those of Public.
 type Key string
 
 // Public is what an operator shows to all partitions (prewarmed prompts).
 const Public Key = "public"
+
+// under separates a partition from the adapter that its prefixes were computed with.
+const under = "\x00"
+
+// Under names the partition's prefixes that were computed with an adapter; they
+// have nothing in common with those of another, nor with those of none. The
+// adapter's public ones are Public.Under(adapter).
+func (k Key) Under(adapter string) Key {
+	if adapter == "" {
+		return k
+	}
+	return k + under + Key(adapter)
+}
+
+// public is the partition that all others of the same adapter may see.
+func (k Key) public() Key {
+	if i := strings.IndexByte(string(k), under[0]); i >= 0 {
+		return Public + k[i:]
+	}
+	return Public
+}
 
 var (
 	// ErrNoSeq says that every sequence is held by a running request.
@@ -90,7 +115,7 @@ type Memory interface {
 
 // Want is what a request is about to compute. The cache copies it where it keeps it.
 type Want struct {
-	Key    Key     // it sees this partition and Public
+	Key    Key     // it sees this partition and Public, of its adapter
 	Tokens []Token // all that it knows: the prompt, and after a pause what it generated
 }
 

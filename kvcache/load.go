@@ -42,7 +42,7 @@ func (c *Radix) fitting(w Want, base, most Pos) []part {
 func (c *Radix) loaded(id SeqID, part part) {
 	s := &c.seqs[id]
 	c.cells.grow(id, int(part.to-part.from))
-	if part.node.key == Public && s.public == s.done {
+	if part.node.key == part.node.key.public() && s.public == s.done {
 		s.public = part.to
 	}
 	s.done = part.to

@@ -73,10 +73,11 @@ func (n *node) subtree() (all []*node) {
 
 // below returns the children at a position that a partition may see, those of all first.
 func (n *node) below(at Pos, key Key, token Token) (kids []*node) {
-	if kid := n.kids[branch{at, Public, token}]; kid != nil {
+	public := key.public()
+	if kid := n.kids[branch{at, public, token}]; kid != nil {
 		kids = append(kids, kid)
 	}
-	if key == Public {
+	if key == public {
 		return kids
 	}
 	if kid := n.kids[branch{at, key, token}]; kid != nil {

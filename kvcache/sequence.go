@@ -23,7 +23,7 @@ type sequence struct {
 	key    Key
 	tokens []Token // computed, and behind them those that its request is about to compute
 	done   Pos     // of tokens, the computed ones
-	public Pos     // of these, the ones that came from Public: all partitions may see them
+	public Pos     // of these, the ones that came from Public: all partitions of the adapter may see them
 	used   uint64  // when it was last kept or started from
 }
 
@@ -32,15 +32,17 @@ func (s *sequence) seen(by Key) []Token {
 	switch {
 	case s.state == free:
 		return nil
-	case s.key == by || s.key == Public:
+	case s.key == by || s.key == by.public():
 		return s.tokens
+	case s.key.public() != by.public():
+		return nil
 	}
 	return s.tokens[:s.public]
 }
 
 // publicOf returns how many of the first n tokens all partitions may see.
 func (s *sequence) publicOf(n Pos) Pos {
-	if s.key == Public {
+	if s.key == s.key.public() {
 		return n
 	}
 	return min(n, s.public)

@@ -132,7 +132,7 @@ func (t *tree) checkNode(n *node) error {
 		return fmt.Errorf("%d tokens, not a child of its parent", len(n.tokens))
 	case n.at < n.parent.at || n.at > n.parent.end() || n.from < 0 || n.from > n.at:
 		return fmt.Errorf("begins at %d, its blob at %d, its parent at %d", n.at, n.from, n.parent.at)
-	case n.parent.key != Public && n.parent.key != n.key:
+	case n.parent.parent != nil && n.parent.key != n.key.public() && n.parent.key != n.key:
 		return fmt.Errorf("of %q, its parent is of %q", n.key, n.parent.key)
 	case n.at < n.parent.end() && n.key == n.parent.key && n.parent.tokens[n.at-n.parent.at] == n.tokens[0]:
 		return fmt.Errorf("goes on as its parent does at %d", n.at)

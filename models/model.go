@@ -13,6 +13,7 @@ import (
 // Info describes a model on the wire.
 type Info struct {
 	ID            string
+	Parent        string    // the model that this one is an adapter of; ""
 	Created       time.Time // of the file
 	ContextLength int       // tokens of one request, prompt and answer
 	Size          int64     // bytes of the file

@@ -17,6 +17,19 @@ type healthBody struct {
 	Running int    `json:"running"` // requests that are computed
 	Waiting int    `json:"waiting"` // requests that are not, yet or for the moment
 	Cells   cells  `json:"kv_cells"`
+	Cache   cache  `json:"prefix_cache"`
+}
+
+// cache is what is kept of prompts, and what that was good for since the start.
+type cache struct {
+	Blobs     int     `json:"blobs"`
+	RAMBytes  int64   `json:"ram_bytes"`
+	DiskBytes int64   `json:"disk_bytes"`
+	Prompt    int64   `json:"prompt_tokens"` // of requests that started
+	Shared    int64   `json:"shared_tokens"` // of these, from cells of another request
+	RAM       int64   `json:"ram_tokens"`    // from RAM
+	Disk      int64   `json:"disk_tokens"`   // from disk
+	Saved     float64 `json:"saved_seconds"` // of computing, about
 }
 
 type cells struct {
@@ -49,6 +62,18 @@ func (b *healthBody) add(l engine.Load) {
 	b.Cells.Held += l.Cells.Held
 	b.Cells.Idle += l.Cells.Idle
 	b.Cells.Free += l.Cells.Free
+	b.Cache.add(l)
+}
+
+func (c *cache) add(l engine.Load) {
+	c.Blobs += l.Cells.Blobs
+	c.RAMBytes += l.Cells.RAM
+	c.DiskBytes += l.Cells.Disk
+	c.Prompt += l.Reuse.Prompt
+	c.Shared += l.Reuse.Shared
+	c.RAM += l.Reuse.RAM
+	c.Disk += l.Reuse.Disk
+	c.Saved += l.Reuse.Saved.Seconds()
 }
 
 // ready answers 503 while requests would not be served: before the model is

@@ -1,180 +1,103 @@
 // Package sim plays arrivals against the scheduler with a table of step costs.
 //
-// Owns: a clock, a small model of the prefix cache, the measures of a run.
+// Owns: a clock, a small model of the KV cells and of the prefixes kept in RAM,
+// the measures of a run.
 // Must not import: anything but batching and the standard library.
 // Flow: Run submits arrivals when they are due, lets each planned step take what
-// the costs say, and returns what became of every arrival.
+// the costs say, and returns what became of every arrival; Summarise makes a
+// table of that. Replay predicts what a real engine does with the same arrivals.
+//
+// What a step takes and what the scheduler believes may differ: Config.Belief,
+// Slower and Noise make its predictions wrong. The same Config and arrivals give the
+// same results.
 package sim
 
 import (
-	"errors"
-	"slices"
+	"fmt"
 	"time"
 
 	"github.com/moltbot/moltbot/batching"
 )
 
-// Arrival is a request that comes at a time. Job.ID is given by Run.
+// Arrival is a request that comes at a time.
 type Arrival struct {
 	At     time.Duration // since the start
-	Job    batching.Job
-	Answer int    // tokens that it generates
-	Family string // requests of one family begin with the same Shared tokens
-	Shared int    // below Job.Prompt
+	Job    batching.Job  // ID is given by Run
+	Answer int           // tokens that it generates, at least 1
+	Family string        // requests of one family begin with the same Shared tokens; empty: of none
+	Shared int           // below Job.Prompt
+	Guess  float64       // chance that a token proposed for it comes true; 0: none is proposed
 }
 
-// Result is what became of an arrival.
+// Result is what became of an arrival. Times are since the start.
 type Result struct {
 	Arrival
-	Refused    int           // how often it was told to come back
-	Start, End time.Duration // of the first token and the last; End is 0 where it was not served
-	Computed   int           // rows, drafts not counted
+	Refused  int             // how often it was told to come back
+	Admitted time.Duration   // into the queue
+	Start    time.Duration   // of the first token
+	End      time.Duration   // of the last; 0: it was not served
+	Gaps     []time.Duration // between its tokens; 0 between those of one step
+	Computed int             // rows, drafts included
+	Cached   int             // prompt tokens that were computed already when it started
 }
 
-// run is the state of a simulation.
-type run struct {
-	sched *batching.Scheduler
-	costs batching.Costs
-	size  batching.Limits
-	now   time.Duration
-	live  map[batching.ReqID]*live
-	last  batching.ReqID
-	due   []*Result // not submitted, by time
+// TTFT is the time from the arrival to the first token, also where it was told to come back.
+func (r *Result) TTFT() time.Duration { return r.Start - r.At }
+
+// Config is a machine and those who use it.
+type Config struct {
+	Limits batching.Limits
+	Cells  int             // of the KV cache; 0: Limits.Cells
+	Costs  *batching.Costs // of steps
+	Belief *batching.Costs // what the scheduler takes them for at the start; nil: the same
+
+	Slower float64 // steps take so many times the costs; 0: 1
+	Noise  float64 // standard deviation of the logarithm of a step's time
+	Kept   int     // prefixes, of families and of the paused, that stay in RAM; 0: none
+	Crowd  bool    // no single flight: nobody hears what others are about to compute
+	GiveUp bool    // who is refused doesn't come back
+	Seed   uint64
+
+	Late time.Duration // who was refused comes back up to so much later than told
 }
 
-type live struct {
-	*Result
-	known, computed int
-	shares          int // of computed, cells of another
-	runs            bool
-}
-
-var epoch = time.Unix(0, 0)
-
-// Run plays the arrivals, in the order of their times. Who is refused comes back
-// when it was told to. The error is of New or Check.
-func Run(l batching.Limits, costs batching.Costs, arrivals []Arrival) ([]*Result, error) {
-	costs.Points = slices.Clone(costs.Points)
-	r := &run{costs: costs, size: l, live: map[batching.ReqID]*live{}}
-	var err error
-	if r.sched, err = batching.New(l, &batching.Costs{Points: slices.Clone(costs.Points), Cell: costs.Cell}, r); err != nil {
+// Run plays the arrivals, which come by their times. Results are in the order of
+// arrivals. The error is of New or Check, or says what arrival can't be played.
+func Run(c Config, arrivals []Arrival) ([]Result, error) {
+	if err := check(arrivals); err != nil {
 		return nil, err
 	}
-	for _, a := range arrivals {
-		r.due = append(r.due, &Result{Arrival: a})
+	r, err := newRun(c, arrivals)
+	if err != nil {
+		return nil, err
 	}
-	all := slices.Clone(r.due)
 	for len(r.due)+len(r.live) > 0 {
 		r.arrive()
 		if err := r.step(); err != nil {
 			return nil, err
 		}
 	}
-	return all, nil
+	return r.results, nil
 }
 
-// arrive submits who is due; where nothing runs, time jumps to the next.
-func (r *run) arrive() {
-	if len(r.live) == 0 && len(r.due) > 0 {
-		r.now = max(r.now, r.due[0].At)
-	}
-	for len(r.due) > 0 && r.due[0].At <= r.now {
-		a := r.due[0]
-		r.due = r.due[1:]
-		r.last++
-		a.Job.ID = r.last
-		var busy *batching.BusyError
-		if err := r.sched.Submit(a.Job, epoch.Add(r.now)); errors.As(err, &busy) {
-			r.again(a, busy.Wait)
-		} else if err == nil {
-			r.live[r.last] = &live{Result: a, known: a.Job.Prompt}
+// Replay predicts what an engine with these limits and costs makes of arrivals,
+// of which only At, Job and Answer are needed. Who is refused doesn't come back.
+func Replay(arrivals []Arrival, l batching.Limits, costs batching.Costs) ([]Result, error) {
+	return Run(Config{Limits: l, Costs: &costs, GiveUp: true}, arrivals)
+}
+
+func check(arrivals []Arrival) error {
+	last := time.Duration(0)
+	for i, a := range arrivals {
+		switch {
+		case a.At < last:
+			return fmt.Errorf("sim: arrival %d comes at %v, after one at %v", i, a.At, last)
+		case a.Answer < 1:
+			return fmt.Errorf("sim: arrival %d generates %d tokens", i, a.Answer)
+		case a.Job.Prompt < 1 || a.Shared >= a.Job.Prompt:
+			return fmt.Errorf("sim: arrival %d shares %d of %d prompt tokens", i, a.Shared, a.Job.Prompt)
 		}
+		last = a.At
 	}
+	return nil
 }
-
-func (r *run) again(a *Result, wait time.Duration) {
-	a.Refused++
-	a.At = r.now + wait
-	i, _ := slices.BinarySearchFunc(r.due, a, func(x, y *Result) int { return int(x.At - y.At) })
-	r.due = slices.Insert(r.due, i, a)
-}
-
-func (r *run) step() error {
-	for _, id := range r.sched.Expired(epoch.Add(r.now)) {
-		delete(r.live, id)
-	}
-	used, running := r.used()
-	plan := r.sched.Next(batching.Room{Cells: r.size.Cells - used, Seqs: r.size.Seqs - running, Used: used}, epoch.Add(r.now))
-	took := r.costs.Predict(plan.Len(), used)
-	r.now += took
-	var outcomes []batching.Outcome
-	for _, rows := range plan {
-		q := r.live[rows.ID]
-		q.computed, q.Computed = rows.From+rows.N, q.Computed+rows.N
-		if rows.Last {
-			outcomes = append(outcomes, r.token(q))
-		}
-	}
-	r.sched.Commit(plan, outcomes, took)
-	return r.sched.Check()
-}
-
-func (r *run) token(q *live) batching.Outcome {
-	if q.known++; q.Start == 0 {
-		q.Start = r.now
-	}
-	o := batching.Outcome{ID: q.Job.ID, Tokens: 1, Ended: q.known-q.Job.Prompt >= q.Answer}
-	if o.Ended {
-		q.End = r.now
-		delete(r.live, q.Job.ID)
-	}
-	return o
-}
-
-// used counts cells, as if what is shared went away with who computed it.
-func (r *run) used() (cells, running int) {
-	for _, q := range r.live {
-		if q.runs {
-			cells, running = cells+q.computed-q.shares, running+1
-		}
-	}
-	return cells, running
-}
-
-// Look implements batching.Effects: running requests of the same family are shared.
-func (r *run) Look(id batching.ReqID) batching.Prefix {
-	q, p := r.live[id], batching.Prefix{}
-	for other, l := range r.live {
-		if !l.runs || q.Family == "" || l.Family != q.Family {
-			continue
-		}
-		common := min(q.Shared, l.Shared)
-		p.Ready = max(p.Ready, min(common, l.computed))
-		if common > p.Coming || common == p.Coming && other < p.Leader {
-			p.Coming, p.Leader = common, other
-		}
-	}
-	if p.Free = p.Ready; p.Coming <= p.Ready {
-		p.Coming = 0
-	}
-	return p
-}
-
-// Start implements batching.Effects.
-func (r *run) Start(id batching.ReqID) batching.Started {
-	q := r.live[id]
-	p := r.Look(id)
-	q.runs, q.computed, q.shares = true, p.Ready, p.Free
-	return batching.Started{Computed: p.Ready}
-}
-
-// Pause implements batching.Effects.
-func (r *run) Pause(id batching.ReqID) int {
-	q := r.live[id]
-	freed := q.computed - q.shares
-	q.runs, q.computed, q.shares = false, 0, 0
-	return freed
-}
-
-// Propose implements batching.Effects: nobody guesses here.
-func (r *run) Propose(batching.ReqID, int) int { return 0 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -15,37 +14,18 @@ var (
 	costs  = batching.Costs{Points: []batching.Point{{Rows: 4, Time: 40 * ms}, {Rows: 16, Time: 60 * ms}, {Rows: 128, Time: 400 * ms}}}
 )
 
-func play(t *testing.T, l batching.Limits, arrivals []Arrival) []*Result {
+func play(t *testing.T, l batching.Limits, arrivals []Arrival) []Result {
 	t.Helper()
-	results, err := Run(l, costs, arrivals)
+	return playAll(t, Config{Limits: l, Costs: &costs}, arrivals)
+}
+
+func playAll(t *testing.T, c Config, arrivals []Arrival) []Result {
+	t.Helper()
+	results, err := Run(c, arrivals)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return results
-}
-
-// TestMostWhoComeBackWhenToldAreAdmitted: at full load four of five are. Under
-// lasting overload fewer are.
-func TestMostWhoComeBackWhenToldAreAdmitted(t *testing.T) {
-	l := limits
-	l.Queue, l.MaxWait = 10, 30*time.Second
-	rnd := rand.New(rand.NewPCG(1, 2))
-	var arrivals []Arrival
-	var at time.Duration
-	for range 600 {
-		at += time.Duration(rnd.ExpFloat64() * float64(1000*ms))
-		n := 1 + int(rnd.ExpFloat64()*60)
-		arrivals = append(arrivals, Arrival{At: at, Answer: n, Job: batching.Job{Prompt: 20 + rnd.IntN(100), MaxTokens: 500}})
-	}
-	refused, again := 0, 0
-	for _, r := range play(t, l, arrivals) {
-		refused += min(1, r.Refused)
-		again += max(0, r.Refused-1)
-	}
-	t.Logf("%d were refused, of those who came back %d again", refused, again)
-	if refused < 20 || float64(again) > .2*float64(refused+again) {
-		t.Errorf("%d were refused, of those who came back %d again: want one of five at most", refused, again)
-	}
 }
 
 func TestALongPromptIsServedBesideAStreamOfShortOnes(t *testing.T) {

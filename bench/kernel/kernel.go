@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/moltbot/moltbot/batching"
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/sample"
 )
@@ -81,11 +82,26 @@ type Line struct {
 // Step returns the seconds of a step.
 func (l Line) Step() float64 { return l.TTG / float64(l.TG) }
 
-// Bench runs a grid on an engine over a meter.
+// Bench runs a grid on an engine over a meter. The engine's Costs must be
+// Proportional, or it drafts.
 type Bench struct {
-	Engine *engine.Engine
-	Meter  *Meter
-	Grid   Grid
+	Engine  *engine.Engine
+	Meter   *Meter
+	Grid    Grid
+	Choices Choices
+}
+
+// Choices is how tokens are chosen and what is told about them.
+type Choices struct {
+	Sampling    sample.Params // each request has a seed of its own
+	Logprobs    bool
+	TopLogprobs int
+}
+
+// Proportional returns costs by which no row is cheaper than another, so that
+// the engine never adds drafts to a step: a bench measures steps of B rows.
+func Proportional() *batching.Costs {
+	return &batching.Costs{Points: []batching.Point{{Rows: 1, Time: time.Millisecond}}}
 }
 
 // Run measures the whole grid and hands each line to yield.
@@ -183,16 +199,18 @@ func (b Bench) submit(ctx context.Context, prompt, batch, output int) ([]*engine
 	return streams, nil
 }
 
-// request is sampled as OpenAI's defaults have it: temperature 1, no filter.
+// request has random tokens and shares no prefix, so that all of it is prefilled.
 func (b Bench) request(random *rand.Rand, prompt, output int) engine.Request {
 	tokens := make([]engine.Token, prompt)
 	for i := range tokens {
 		tokens[i] = engine.Token(random.IntN(b.Meter.Shape().Vocab))
 	}
-	return engine.Request{
+	r := engine.Request{
 		Prompt: tokens, MaxTokens: output, IgnoreEOS: true, NoCache: true,
-		Sampling: sample.Params{Temperature: 1, Seed: random.Uint64()},
+		Sampling: b.Choices.Sampling, Logprobs: b.Choices.Logprobs, TopLogprobs: b.Choices.TopLogprobs,
 	}
+	r.Sampling.Seed = random.Uint64()
+	return r
 }
 
 // drain reads the streams side by side, as a server would, until all have ended.

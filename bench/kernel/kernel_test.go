@@ -11,6 +11,7 @@ import (
 
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/enginetest"
+	"github.com/moltbot/moltbot/engine/sample"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,12 +24,14 @@ func rig(t *testing.T, g Grid, seqs int, before func(step int, rows []engine.Row
 	toy := enginetest.NewToy(t, engine.Shape{Cells: limits.Cells, Seqs: seqs, Rows: rows})
 	toy.Before = before
 	meter := NewMeter(toy)
-	e, err := engine.New(meter, enginetest.Vocab{}, engine.Config{Context: limits.Context, Limits: engine.Limits{Queue: 64}})
+	e, err := engine.New(meter, enginetest.Vocab{}, engine.Config{
+		Context: limits.Context, Costs: Proportional(), Limits: engine.Limits{Queue: 64},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { enginetest.Close(t, e) })
-	return Bench{Engine: e, Meter: meter, Grid: g}
+	return Bench{Engine: e, Meter: meter, Grid: g, Choices: Choices{Sampling: sample.Params{Temperature: 1}}}
 }
 
 func (b Bench) lines(t *testing.T) (all []Line) {

@@ -42,6 +42,14 @@ func (m *Meter) open(w *window) (began <-chan time.Time) {
 	return m.began
 }
 
+// Shape implements engine.Backend. Rows that fill up a pass of the kernels count
+// as work like any other, or the engine would fill them with drafts.
+func (m *Meter) Shape() engine.Shape {
+	s := m.Backend.Shape()
+	s.Align = 1
+	return s
+}
+
 // Decode implements engine.Backend.
 func (m *Meter) Decode(rows []engine.Row) error {
 	if !m.enter(rows, time.Now()) {
@@ -105,11 +113,13 @@ func (m *Meter) Abort() {
 // span is how long steps took, and how much of it was spent computing.
 type span struct{ wall, inside time.Duration }
 
-// window measures consecutive full steps: from the beginning of the first to
+// window measures consecutive full steps; one that isn't full begins it anew.
+// It lasts from the beginning of the first to
 // the beginning of the one after the last, so that each has its plan, its
 // sampling and its delivery.
 type window struct {
 	batch, prompt int
+	steps         int
 	left          int // steps to come
 	began         time.Time
 	span          span
@@ -117,21 +127,22 @@ type window struct {
 }
 
 func newWindow(batch, prompt, steps int) *window {
-	return &window{batch: batch, prompt: prompt, left: steps, done: make(chan span, 1)}
+	return &window{batch: batch, prompt: prompt, steps: steps, left: steps, done: make(chan span, 1)}
 }
 
 // enter hears that a step begins; timed: it counts; over: it is not needed any more.
 func (w *window) enter(rows []engine.Row, now time.Time) (timed, over bool) {
-	if w.began.IsZero() {
-		if !w.full(rows) {
-			return false, false
-		}
-		w.began = now
-	}
-	if w.left == 0 {
+	if !w.began.IsZero() && w.left == 0 {
 		w.span.wall = now.Sub(w.began)
 		w.done <- w.span
 		return false, true
+	}
+	if !w.full(rows) {
+		w.began, w.left, w.span = time.Time{}, w.steps, span{}
+		return false, false
+	}
+	if w.began.IsZero() {
+		w.began = now
 	}
 	w.left--
 	return true, false

@@ -70,3 +70,36 @@ func TestAWindowOpensAtTheFirstFullStep(t *testing.T) {
 		}
 	}
 }
+
+func TestAStepThatIsNotFullBeginsTheWindowAnew(t *testing.T) {
+	w, start := newWindow(1, 0, 2), time.Now()
+	full, drafted := []engine.Row{{Output: true}}, []engine.Row{{Output: true}, {Pos: 1, Output: true}}
+	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }
+	for i, rows := range [][]engine.Row{full, drafted, full, full} {
+		if timed, over := w.enter(rows, at(i)); timed != (i != 1) || over {
+			t.Errorf("step %d: timed %v, over %v", i, timed, over)
+		}
+	}
+	if _, over := w.enter(full, at(4)); !over {
+		t.Error("the window is not over after two full steps")
+	}
+	if s := <-w.done; s.wall != 2*time.Second {
+		t.Errorf("it lasted %v, want two steps", s.wall)
+	}
+}
+
+func TestAnEngineOverAMeterNeverDrafts(t *testing.T) {
+	g := Grid{Prompts: []int{40}, Output: 60, Batches: []int{1, 4}}
+	b := rig(t, g, 4, func(_ int, rows []engine.Row) error {
+		seen := map[engine.SeqID]bool{}
+		for _, r := range rows {
+			if r.Output && seen[r.Seq] {
+				t.Errorf("sequence %d has two rows that give scores", r.Seq)
+			}
+			seen[r.Seq] = r.Output
+		}
+		return nil
+	})
+	b.Choices = Choices{} // greedy text repeats
+	b.lines(t)
+}

@@ -201,7 +201,7 @@ func TestAnswersAreChecked(t *testing.T) {
 	}
 	o := grounded.With(Options{})
 	turn := o.copying("grounded", 0).Turns[0]
-	passage := strings.Split(turn.Add[0].Content, "\n\n")[1]
+	passage := strings.TrimPrefix(turn.Add[0].Content, "Repeat: ")
 	if err := turn.Check(passage); err != nil {
 		t.Errorf("the passage itself: %v", err)
 	}

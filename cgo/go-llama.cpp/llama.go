@@ -54,7 +54,7 @@ func New(model string, opts ...ModelOption) (*LLama, error) {
 
 // native says where the weights go.
 func (mo ModelOptions) native() (native.ModelParams, error) {
-	p := native.ModelParams{GPULayers: mo.NGPULayers, LoadMode: native.LoadRead, MainGPU: -1}
+	p := native.ModelParams{GPULayers: mo.NGPULayers, LoadMode: native.LoadRead}
 	if mo.MMap {
 		p.LoadMode = native.LoadMmap
 	}
@@ -63,7 +63,7 @@ func (mo ModelOptions) native() (native.ModelParams, error) {
 		if err != nil || gpu < 0 {
 			return p, fmt.Errorf("main GPU %q is not a number of a GPU", mo.MainGPU)
 		}
-		p.MainGPU = gpu
+		p.SplitMode, p.MainGPU = native.SplitNone, gpu
 	}
 	return p, nil
 }

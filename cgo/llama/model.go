@@ -33,21 +33,20 @@ var loadModes = map[LoadMode]C.enum_llama_load_mode{
 
 // ModelParams says where the weights go.
 type ModelParams struct {
-	GPULayers int // layers on the GPU; negative: all
-	LoadMode  LoadMode
-	MainGPU   int                     // the GPU that holds them; negative: spread over all
-	Progress  func(done float32) bool // from 0 to 1; false ends the load with ErrAborted
+	GPULayers   int // layers on the GPU; negative: all
+	LoadMode    LoadMode
+	SplitMode   SplitMode
+	TensorSplit []float32               // share of each device; none: by their free memory
+	MainGPU     int                     // with SplitNone: the device that holds the model, from 0
+	Progress    func(done float32) bool // from 0 to 1; false ends the load with ErrAborted
 }
 
 func (p ModelParams) c() C.struct_llama_model_params {
 	c := C.llama_model_default_params()
 	c.n_gpu_layers = C.int32_t(p.GPULayers)
 	c.load_mode = loadModes[p.LoadMode]
-	c.split_mode = C.LLAMA_SPLIT_MODE_LAYER
-	if p.MainGPU >= 0 {
-		c.split_mode = C.LLAMA_SPLIT_MODE_NONE
-		c.main_gpu = C.int32_t(p.MainGPU)
-	}
+	c.split_mode = splitModes[p.SplitMode]
+	c.main_gpu = C.int32_t(p.MainGPU)
 	return c
 }
 
@@ -81,6 +80,9 @@ func LoadModel(path string, p ModelParams) (*Model, error) {
 }
 
 func load(path string, p ModelParams) (*C.struct_llama_model, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	cpath := C.CString(path)
 	defer C.free(unsafe.Pointer(cpath))
 	watch := progress{report: p.Progress}
@@ -89,8 +91,11 @@ func load(path string, p ModelParams) (*C.struct_llama_model, error) {
 
 	loading.Lock()
 	defer loading.Unlock()
+	params := p.c()
+	params.tensor_split = p.shares()
+	defer C.free(unsafe.Pointer(params.tensor_split))
 	var c *C.struct_llama_model
-	lines := nativeLog.catch(func() { c = C.mb_model_load(cpath, p.c(), C.uintptr_t(handle)) })
+	lines := nativeLog.catch(func() { c = C.mb_model_load(cpath, params, C.uintptr_t(handle)) })
 	switch {
 	case watch.stopped:
 		return nil, ErrAborted

@@ -74,6 +74,25 @@ llama_context * mb_context_new(llama_model * m, llama_context_params p, int32_t 
     return guarded<llama_context *>(nullptr, [&] { return llama_init_from_model(m, p); });
 }
 
+llama_adapter_lora * mb_adapter_load(llama_model * m, const char * path) {
+    return guarded<llama_adapter_lora *>(nullptr, [&] { return llama_adapter_lora_init(m, path); });
+}
+
+int32_t mb_adapter_set(llama_context * x, llama_adapter_lora * a, float scale) {
+    return guarded<int32_t>(mb_threw, [&] { return llama_set_adapters_lora(x, &a, 1, &scale); });
+}
+
+bool mb_rpc_add(const char * endpoint) {
+    typedef ggml_backend_reg_t (*add_server)(const char *);
+    ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+    auto add = reinterpret_cast<add_server>(ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server"));
+    ggml_backend_reg_t server = add ? guarded<ggml_backend_reg_t>(nullptr, [&] { return add(endpoint); }) : nullptr;
+    if (server) {
+        ggml_backend_register(server);
+    }
+    return server != nullptr;
+}
+
 int32_t mb_decode(llama_context * x, llama_batch b) {
     return guarded<int32_t>(mb_threw, [&] { return llama_decode(x, b); });
 }

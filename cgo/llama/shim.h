@@ -22,6 +22,13 @@ struct llama_model * mb_model_load(const char * path, struct llama_model_params 
 // mb_context_new is llama_init_from_model; aborted is polled while a graph is computed.
 struct llama_context * mb_context_new(struct llama_model * m, struct llama_context_params p, int32_t * aborted);
 
+// mb_adapter_load is llama_adapter_lora_init; mb_adapter_set is llama_set_adapters_lora with one adapter.
+struct llama_adapter_lora * mb_adapter_load(struct llama_model * m, const char * path);
+int32_t mb_adapter_set(struct llama_context * x, struct llama_adapter_lora * a, float scale);
+
+// mb_rpc_add registers the devices of an RPC server; false: it has none.
+bool mb_rpc_add(const char * endpoint);
+
 int32_t mb_decode(struct llama_context * x, struct llama_batch b);
 int32_t mb_tokenize(const struct llama_vocab * v, const char * text, int32_t len, llama_token * out, int32_t cap,
                     bool special, bool parse);

@@ -12,14 +12,17 @@ import (
 
 	"github.com/moltbot/moltbot/bench/kernel"
 	"github.com/moltbot/moltbot/engine"
+	"github.com/moltbot/moltbot/engine/sample"
 	"github.com/moltbot/moltbot/internal/config"
 	"github.com/moltbot/moltbot/models/gguf"
 )
 
 // kernelFlags is what `moltbot bench kernel` is told.
 type kernelFlags struct {
-	grid kernel.Grid
-	json bool
+	grid        kernel.Grid
+	sampling    sample.Params
+	topLogprobs int // -1: no log-probabilities
+	json        bool
 }
 
 // kernelModel is an open model without an engine.
@@ -38,8 +41,8 @@ func newBenchKernel(p process) *cobra.Command {
 		Long: `Measure the engine without HTTP, in this process: B prompts of PP random tokens are
 prefilled together, then TG steps of B rows follow. The columns up to S t/s are
 those of llama-batched-bench. STEP ms is the time of one decode step, OUT what of
-it was spent outside of llama_decode: planning, the cache's ledger, sampling at
-temperature 1, delivery. Where the weights lie in this machine's memory, the
+it was spent outside of llama_decode: planning, the cache's ledger, sampling,
+delivery. No step has drafts and no prompt shares a prefix. Where the weights lie in this machine's memory, the
 roofline says how long a plain loop takes to read those of a step.`,
 		Example: `  moltbot bench kernel --model smollm2
   moltbot bench kernel --model model.gguf --prompt-tokens 128,2048 --batch 1,8 --json`,
@@ -54,6 +57,11 @@ roofline says how long a plain loop takes to read those of a step.`,
 	cmd.Flags().IntSliceVar(&f.grid.Prompts, "prompt-tokens", []int{128, 512}, "tokens of a prompt: how deep decoding is; several measure each")
 	cmd.Flags().IntVar(&f.grid.Output, "output-tokens", 64, "decode steps of a measurement")
 	cmd.Flags().IntSliceVar(&f.grid.Batches, "batch", []int{1, 2, 4, 8, 16, 32}, "sequences at once; several measure each")
+	cmd.Flags().Float64Var(&f.sampling.Temperature, "temperature", 1, "sample as a request with this temperature would")
+	cmd.Flags().IntVar(&f.sampling.TopK, "top-k", 0, "the same for top_k; 0: all tokens")
+	cmd.Flags().Float64Var(&f.sampling.TopP, "top-p", 1, "the same for top_p")
+	cmd.Flags().Float64Var(&f.sampling.MinP, "min-p", 0, "the same for min_p")
+	cmd.Flags().IntVar(&f.topLogprobs, "top-logprobs", -1, "report log-probabilities and so many alternatives; -1: none")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON and no table")
 	return cmd
 }
@@ -92,6 +100,9 @@ func (f kernelFlags) check() error {
 		if n < 1 {
 			return usageError{fmt.Errorf("--prompt-tokens, --output-tokens and --batch: %d is too small, at least 1", n)}
 		}
+	}
+	if n := f.topLogprobs; n < -1 || n > 20 {
+		return usageError{fmt.Errorf("--top-logprobs: %d is out of range, -1 to 20", n)}
 	}
 	if n := slices.Max(f.grid.Batches); n > maxSeqs {
 		return usageError{fmt.Errorf("--batch: %d is too large, at most %d", n, maxSeqs)}
@@ -144,16 +155,22 @@ func (f kernelFlags) bench(ctx context.Context, planned plan) (b kernel.Bench, e
 		return b, nil, fmt.Errorf("load %s: %w", planned.path, err)
 	}
 	meter := kernel.NewMeter(m.Backend)
-	e, err := engine.New(meter, m.vocab, engine.Config{Context: planned.Ctx, Limits: engine.Limits{Queue: planned.Queue}})
+	e, err := engine.New(meter, m.vocab, engine.Config{
+		Context: planned.Ctx, Costs: kernel.Proportional(), Limits: engine.Limits{Queue: planned.Queue},
+	})
 	if err != nil {
 		m.Backend.Close()
 		m.close()
 		return b, nil, err
 	}
-	return kernel.Bench{Engine: e, Meter: meter, Grid: f.grid}, func() {
+	return kernel.Bench{Engine: e, Meter: meter, Grid: f.grid, Choices: f.choices()}, func() {
 		e.Close(ctx)
 		m.close()
 	}, nil
+}
+
+func (f kernelFlags) choices() kernel.Choices {
+	return kernel.Choices{Sampling: f.sampling, Logprobs: f.topLogprobs >= 0, TopLogprobs: max(0, f.topLogprobs)}
 }
 
 // roofline reads as much memory as a decode step does; nil where a GPU holds the weights.

@@ -13,6 +13,7 @@ func TestBenchKernelRefusesAGridThatNoEngineCanRun(t *testing.T) {
 		{"a batch of nothing", "--batch 0", "0 is too small"},
 		{"a prompt of nothing", "--prompt-tokens 64,-1", "-1 is too small"},
 		{"no steps", "--output-tokens 0", "0 is too small"},
+		{"too many alternatives", "--top-logprobs 21", "--top-logprobs: 21 is out of range"},
 		{"more sequences than llama.cpp has", "--batch 257", "--batch: 257 is too large, at most 256"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -19,30 +19,47 @@ import (
 // calibration is how long the first start on a machine measures steps.
 const calibration = 4 * time.Second
 
-// calibrated returns the costs of steps: those of an earlier start of this model
-// on this machine, or measured now and kept for the next.
-func calibrated(b engine.Backend, p plan, log zerolog.Logger) (*batching.Costs, error) {
-	path := filepath.Join(p.folder("calibration"), fingerprint(b, p)+".json")
-	if costs, err := readCosts(path); err == nil {
-		return costs, nil
+// costTable is what steps cost, and the file where the next start finds it.
+type costTable struct {
+	costs *batching.Costs // the engine refines it while it runs
+	path  string
+	log   zerolog.Logger
+}
+
+// calibrated returns the costs of steps: those that an earlier run of this model
+// on this machine has left, or measured now.
+func calibrated(b engine.Backend, p plan, log zerolog.Logger) (costTable, error) {
+	t := costTable{path: filepath.Join(p.folder("calibration"), fingerprint(b, p)+".json"), log: log}
+	costs, err := readCosts(t.path)
+	if err != nil {
+		costs, err = measured(b, log)
 	}
+	t.costs = costs
+	return t, err
+}
+
+func measured(b engine.Backend, log zerolog.Logger) (*batching.Costs, error) {
 	began := time.Now()
 	costs, err := engine.Calibrate(b, calibration)
 	if err != nil {
 		return nil, err
 	}
 	log.Info().Dur("took", time.Since(began)).Int("points", len(costs.Points)).Msg("measured how long steps take")
-	if err := writeCosts(path, costs); err != nil {
-		log.Warn().Err(err).Msg("steps will be measured again at the next start")
-	}
 	return costs, nil
+}
+
+// keep writes the costs as the run has refined them.
+func (t costTable) keep() {
+	if err := writeCosts(t.path, t.costs); err != nil {
+		t.log.Warn().Err(err).Msg("steps will be measured again at the next start")
+	}
 }
 
 // fingerprint names all that the costs of steps depend on: the machine, the
 // model with its number formats, and how it is run.
 func fingerprint(b engine.Backend, p plan) string {
 	h := sha256.New()
-	fmt.Fprintln(h, cpuModel(), runtime.NumCPU(), p.Threads, p.GPULayers, p.KVType, p.Batch, p.Parallel, p.info.Size)
+	fmt.Fprintln(h, cpuModel(), runtime.NumCPU(), p.Threads, p.GPULayers, p.KVType, p.KVTypeV, p.FlashAttention, p.swaFull, p.SplitMode, p.TensorSplit, p.MainGPU, p.RPC, p.Batch, p.Parallel, p.info.Size)
 	h.Write(b.Identity())
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

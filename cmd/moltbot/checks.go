@@ -57,7 +57,7 @@ func checkMemory(_ context.Context, pt *patient) finding {
 	if err != nil {
 		return warn("look again when the model is sound", "%s are free", megabytes(pt.free))
 	}
-	p := newPlan(pt.cfg.Model, file)
+	p := newPlan(pt.cfg.Model, file, pt.free)
 	if p.fits(pt.free) != nil {
 		return fail("try a smaller --ctx or a smaller model", "%s needed for %d tokens of context, %s free", megabytes(p.need.Total()), p.KVCells, megabytes(pt.free))
 	}

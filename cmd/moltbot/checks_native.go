@@ -14,7 +14,9 @@ type libraries struct {
 	Dir      string   // where they lie
 	Backends []string // what they can compute on here: "CPU", "CUDA0"
 	GPUs     []string // of these, the ones with memory of their own
-	GPUFree  int64    // bytes of that memory
+	IGPUs    []string // and the GPUs that share this machine's
+	Remote   []string // devices of RPC servers
+	GPUFree  int64    // bytes of the memory of GPUs and Remote
 	Err      error    // why they can't be used
 }
 

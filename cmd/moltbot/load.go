@@ -27,8 +27,10 @@ func (s *service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.shelf.free(p.info.ID); err != nil {
-		return err
+	for _, id := range p.names() {
+		if err := s.shelf.free(id); err != nil {
+			return err
+		}
 	}
 	s.log.Info().Str("model", p.info.ID).Str("file", p.path).
 		Int("ctx", p.Ctx).Int("parallel", p.Parallel).Int("threads", p.Threads).Msg("loading")
@@ -45,7 +47,7 @@ func (s *service) load(ctx context.Context) error {
 		m.Close(atOnce)
 		return err
 	}
-	s.shelf.put(m)
+	s.shelf.put(m, p.adapted(m))
 	s.chat = p.chat
 	return nil
 }
@@ -60,9 +62,24 @@ func prepare(ctx context.Context, cfg config.Config, out io.Writer) (plan, error
 	if err != nil {
 		return plan{}, fmt.Errorf("%w; %s", err, mendFile(string(cfg.Model.PathOrName)))
 	}
-	p := newPlan(cfg.Model, file)
+	servers, err := askServers(ctx, cfg.Model)
+	if err != nil {
+		return plan{}, err
+	}
+	native := nativeLibraries().with(servers)
+	if err := judgeSplit(cfg.Model, native.devices()); err != nil {
+		return plan{}, err
+	}
+	free := freeMemory(cfg.Model, native)
+	p := newPlan(cfg.Model, file, free)
 	p.data, p.cache = string(cfg.DataDir), cfg.Cache
-	return p, p.fits(freeMemory(cfg.Model, nativeLibraries()))
+	if p.adapters, err = prepareAdapters(cfg.Model, file, p.info.ID); err != nil {
+		return plan{}, err
+	}
+	for _, a := range p.adapters {
+		p.need.Weights += a.size
+	}
+	return p, p.fits(free)
 }
 
 // find returns the path of the model's file; a known model that isn't there is fetched.

@@ -17,20 +17,29 @@ import (
 type local struct {
 	*models.Local
 	template *llama.Template
+	keep     func() // what was learned of the machine
 }
 
 // Close ends the engine and frees what C holds.
 func (l local) Close(ctx context.Context) {
 	l.Engine().Close(ctx)
+	l.keep()
 	l.template.Close()
 }
 
 // options is the plan in the words of engine/llama.
 func (p plan) options() llama.Options {
-	return llama.Options{
-		Path: p.path, Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Threads: p.Threads,
-		GPULayers: p.GPULayers, MMap: p.MMap, KVType: p.KVType,
+	o := llama.Options{
+		Path: p.path, Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Threads: p.Threads, MMap: p.MMap,
+		KVType: p.KVType, KVTypeV: p.KVTypeOfV(), FlashAttn: p.FlashAttention, SWAFull: p.swaFull,
+		Devices: llama.Devices{
+			GPULayers: p.GPULayers, SplitMode: p.SplitMode, TensorSplit: p.TensorSplit.List(), MainGPU: p.MainGPU, RPC: p.RPC.List(),
+		},
 	}
+	for _, a := range p.adapters {
+		o.Adapters = append(o.Adapters, llama.Adapter{ID: a.id, Path: string(a.Path), Scale: a.Scale})
+	}
+	return o
 }
 
 // openLocal loads the planned model and starts an engine over it.
@@ -39,22 +48,23 @@ func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) 
 	if err != nil {
 		return nil, err
 	}
-	e, err := startEngine(m, p, log)
+	e, table, err := startEngine(m, p, log)
 	if err != nil {
 		m.Backend.Close()
 		m.Template.Close()
 		return nil, err
 	}
-	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template, m.Grammars), template: m.Template}, nil
+	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template, m.Grammars), template: m.Template, keep: table.keep}, nil
 }
 
 // startEngine measures the backend's steps where that was not done before.
-func startEngine(m *llama.Model, p plan, log zerolog.Logger) (*engine.Engine, error) {
-	costs, err := calibrated(m.Backend, p, log)
+func startEngine(m *llama.Model, p plan, log zerolog.Logger) (*engine.Engine, costTable, error) {
+	table, err := calibrated(m.Backend, p, log)
 	if err != nil {
-		return nil, err
+		return nil, costTable{}, err
 	}
-	return engine.New(m.Backend, m.Vocab, p.engine(costs, log))
+	e, err := engine.New(m.Backend, m.Vocab, p.engine(table.costs, log))
+	return e, table, err
 }
 
 // openLocalEncoder loads the planned encoder and starts an embedder over it.

@@ -63,7 +63,7 @@ func cpuModel() string {
 // when unknown: on the GPU with all its layers, else in this machine's memory.
 func freeMemory(cfg config.Model, native libraries) int64 {
 	switch {
-	case native.GPUs == nil || cfg.GPULayers == 0:
+	case native.GPUs == nil && native.Remote == nil || cfg.GPULayers == 0:
 		free, err := models.AvailableMemory()
 		if err != nil {
 			return -1

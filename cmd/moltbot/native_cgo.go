@@ -20,9 +20,12 @@ func nativeLibraries() libraries {
 	}
 	for _, d := range llama.Devices() {
 		n.Backends = append(n.Backends, d.Name)
-		if d.Type == llama.DeviceGPU {
+		switch d.Type {
+		case llama.DeviceGPU:
 			n.GPUs = append(n.GPUs, d.Name)
 			n.GPUFree += d.Free
+		case llama.DeviceIGPU:
+			n.IGPUs = append(n.IGPUs, d.Name)
 		}
 	}
 	return n

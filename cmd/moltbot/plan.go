@@ -29,16 +29,24 @@ type plan struct {
 	cache config.Cache
 	need  gguf.Need // memory
 	chat  bool      // the model brings a chat template
+
+	swaFull  bool // sliding-window layers keep every token
+	adapters []adapter
 }
 
-// newPlan resolves what the configuration leaves to the model and to the machine.
-func newPlan(cfg config.Model, file *gguf.Model) plan {
+// newPlan resolves what the configuration leaves to the model and to the machine,
+// which has so many bytes free; -1: unknown.
+func newPlan(cfg config.Model, file *gguf.Model, free int64) plan {
 	p := plan{Model: cfg, path: file.Path, chat: file.Template}
 	p.Ctx = cmp.Or(cfg.Ctx, min(file.Context, longestByDefault))
 	p.KVCells = max(cfg.KVCells, p.Ctx)
 	p.Threads = cmp.Or(cfg.Threads, physicalCores())
-	p.need = file.Need(gguf.Use{Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel + engine.DraftRows})
-	p.need.KV = int64(float64(p.need.KV) * bytesPerHalf[cfg.KVType])
+	use := gguf.Use{
+		Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel + engine.DraftRows,
+		K: numberBytes[cfg.KVType], V: numberBytes[cfg.KVTypeOfV()],
+	}
+	use.SWAFull = wholeWindows(cfg.SWAFull, file, use, free)
+	p.swaFull, p.need = use.SWAFull, file.Need(use)
 	p.info = models.Info{ID: nameOnTheWire(cfg.Alias, file.Path), Size: file.Weights, State: "ready"}
 	if info, err := os.Stat(file.Path); err == nil {
 		p.info.Created, p.info.Size = info.ModTime(), info.Size()
@@ -46,8 +54,30 @@ func newPlan(cfg config.Model, file *gguf.Model) plan {
 	return p
 }
 
-// bytesPerHalf is the size of a KV cache's numbers against 16-bit ones (block sizes of ggml-common.h).
-var bytesPerHalf = map[string]float64{"f32": 2, "f16": 1, "bf16": 1, "q8_0": 34.0 / 64, "q4_0": 18.0 / 64}
+// numberBytes is the size of a KV cache's number (block sizes of ggml-common.h).
+var numberBytes = map[string]float64{"f32": 4, "f16": 2, "bf16": 2, "q8_0": 34.0 / 32, "q4_0": 18.0 / 32}
+
+// wholeWindows decides whether sliding-window layers keep every token. What they
+// have forgotten must be computed again before a kept prefix can be resumed
+// inside; what they keep is looked at in every step. auto keeps it where memory
+// is no question: the KV cache takes a quarter at most of what the weights leave
+// free, so that prefixes in RAM and other models still have room.
+func wholeWindows(mode string, file *gguf.Model, use gguf.Use, free int64) bool {
+	if mode != "auto" || file.Window == 0 {
+		return mode == "on" && file.Window > 0
+	}
+	use.SWAFull = true
+	return file.Need(use).KV <= (free-file.Weights)/4
+}
+
+// names are all that the model answers to on the wire.
+func (p plan) names() []string {
+	all := []string{p.info.ID}
+	for _, a := range p.adapters {
+		all = append(all, a.Name)
+	}
+	return all
+}
 
 // nameOnTheWire is the alias, or the file's name without its extension.
 func nameOnTheWire(alias, path string) string {

@@ -22,7 +22,7 @@ func TestPlanResolvesWhatIsLeftToTheModel(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			cfg := config.Default().Model
 			cfg.Ctx, cfg.KVCells = c.ctx, c.cells
-			p := newPlan(cfg, &gguf.Model{Context: c.trained})
+			p := newPlan(cfg, &gguf.Model{Context: c.trained}, -1)
 			if p.Ctx != c.wantContext || p.KVCells != c.wantKVCells || p.Threads < 1 {
 				t.Errorf("got %d tokens, %d cells, %d threads", p.Ctx, p.KVCells, p.Threads)
 			}
@@ -49,7 +49,7 @@ func TestEveryKVTypeHasASize(t *testing.T) {
 		if _, err := config.Load(config.Sources{Env: []string{"MOLTBOT_MODEL_KV_TYPE=" + name}}); err != nil {
 			t.Error(err)
 		}
-		if bytesPerHalf[name] == 0 {
+		if numberBytes[name] == 0 {
 			t.Errorf("%s has no size", name)
 		}
 	}

@@ -21,13 +21,14 @@ type served interface {
 type shelf struct {
 	mu        sync.Mutex
 	model     served
+	adapted   []models.Model // the same with an adapter each
 	embedders []servedEmbedder
 }
 
-func (s *shelf) put(m served) {
+func (s *shelf) put(m served, adapted []models.Model) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.model = m
+	s.model, s.adapted = m, adapted
 }
 
 func (s *shelf) putEmbedder(m servedEmbedder) {
@@ -60,16 +61,22 @@ func (s *shelf) ready() error {
 
 // Get implements models.Catalogue.
 func (s *shelf) Get(id string) (models.Model, bool) {
-	m := s.get()
-	return m, m != nil && m.Info().ID == id
+	for _, m := range s.List() {
+		if m.Info().ID == id {
+			return m, true
+		}
+	}
+	return nil, false
 }
 
 // List implements models.Catalogue.
 func (s *shelf) List() []models.Model {
-	if m := s.get(); m != nil {
-		return []models.Model{m}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.model == nil {
+		return nil
 	}
-	return nil
+	return append([]models.Model{s.model}, s.adapted...)
 }
 
 // GetEmbedder implements models.Embedders.

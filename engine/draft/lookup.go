@@ -26,19 +26,19 @@ const (
 	perToken   = 2  // proposed for each token of agreement
 )
 
-// Propose returns at most that many tokens that may follow known; none when its
-// last two tokens are new. Known may only grow between calls; the answer is valid
+// Propose returns at most that many tokens that may follow known, and how many
+// at its end agree with where they come from; none when its last two are new. Known may only grow between calls; the answer is valid
 // until the next one.
-func (l *Lookup) Propose(known []kvcache.Token, most int) []kvcache.Token {
-	if len(known) < 2 {
-		return nil
+func (l *Lookup) Propose(known []kvcache.Token, most int) (drafts []kvcache.Token, agree int) {
+	if len(known) < 2 || most <= 0 {
+		return nil, 0
 	}
 	l.index(known)
 	at, length := l.best(known)
 	if length == 0 {
-		return nil
+		return nil, 0
 	}
-	return l.copy(known, at+1, min(most, perToken*length))
+	return l.copy(known, at+1, min(most, perToken*length)), length
 }
 
 // copy returns n tokens from known[from] on; where they reach the end, what was

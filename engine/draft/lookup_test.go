@@ -25,7 +25,7 @@ func TestPropose(t *testing.T) {
 		{"what repeats is proposed to go on", []kvcache.Token{5, 5, 5, 5}, 8, []kvcache.Token{5, 5, 5, 5, 5, 5}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			if got := new(Lookup).Propose(c.known, c.most); !slices.Equal(got, c.want) {
+			if got, _ := new(Lookup).Propose(c.known, c.most); !slices.Equal(got, c.want) {
 				t.Errorf("after %v: %v, want %v", c.known, got, c.want)
 			}
 		})
@@ -38,8 +38,9 @@ func TestGrowing(t *testing.T) {
 		known := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) kvcache.Token { return kvcache.Token(rapid.IntRange(1, 3).Draw(t, "token")) }), 0, 40).Draw(t, "known")
 		var l Lookup
 		for n := range known {
-			got, want := l.Propose(known[:n], 8), new(Lookup).Propose(known[:n], 8)
-			if !slices.Equal(got, want) {
+			got, agree := l.Propose(known[:n], 8)
+			want, length := new(Lookup).Propose(known[:n], 8)
+			if !slices.Equal(got, want) || agree != length {
 				t.Fatalf("after %v: %v, asked afresh %v", known[:n], got, want)
 			}
 			wantOccurred(t, known[:n], got)

@@ -25,11 +25,15 @@ func (b *Toy) held(seq engine.SeqID) *held {
 	return &held{}
 }
 
-// append adds a token in a cell of its own; the window moves on.
+// append adds a token in a cell of its own.
 func (b *Toy) append(h *held, t engine.Token) {
 	refs := 1
 	h.tokens, h.cells = append(h.tokens, t), append(h.cells, &refs)
 	b.used++
+}
+
+// slide moves the window on to where the sequence ends.
+func (b *Toy) slide(h *held) {
 	if b.shape.Window > 0 {
 		h.near = max(h.near, len(h.tokens)-b.shape.Window)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moltbot/moltbot/batching"
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/chat"
 	"github.com/moltbot/moltbot/engine/constrain"
@@ -25,7 +26,10 @@ type Options struct {
 	Step    time.Duration
 	Queue   int
 	Cache   engine.Cache
+	Costs   *batching.Costs
 	Before  func(step int, rows []engine.Row) error
+	Scores  func(row []float32, history []engine.Token)
+	Wrap    func(*Toy) engine.Backend // puts faults between engine and toy
 }
 
 func (o Options) withDefaults() Options {
@@ -46,9 +50,13 @@ func Start(t testing.TB, o Options) *Rig {
 	t.Helper()
 	o = o.withDefaults()
 	toy := NewToy(t, o.Shape)
-	toy.Before = o.Before
-	e, err := engine.New(toy, Vocab{}, engine.Config{
-		Context: o.Context, Limits: engine.Limits{Step: o.Step, Queue: o.Queue}, Cache: o.Cache,
+	toy.Before, toy.Scores = o.Before, o.Scores
+	var backend engine.Backend = toy
+	if o.Wrap != nil {
+		backend = o.Wrap(toy)
+	}
+	e, err := engine.New(backend, Vocab{}, engine.Config{
+		Context: o.Context, Costs: o.Costs, Limits: engine.Limits{Step: o.Step, Queue: o.Queue}, Cache: o.Cache,
 	})
 	if err != nil {
 		t.Fatal(err)

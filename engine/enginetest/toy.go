@@ -14,8 +14,8 @@ import (
 	"github.com/moltbot/moltbot/engine"
 )
 
-// Toy is a Backend. A Shape.Window makes it forget all that lies further back at
-// once, as sliding-window layers may.
+// Toy is a Backend. A Shape.Window makes it forget, at the beginning of a step, all
+// that the step's first row does not look back to, as sliding-window layers may.
 type Toy struct {
 	shape engine.Shape
 	t     Reporter
@@ -23,6 +23,10 @@ type Toy struct {
 	// Before, when set, is called before each step with its number (from 1) and
 	// rows; an error is what Decode answers. Set it before the engine starts.
 	Before func(step int, rows []engine.Row) error
+
+	// Scores, when set, fills the row that follows a history, shape [n_vocab], and
+	// replaces what Next says. Set it before the engine starts.
+	Scores func(row []float32, history []engine.Token)
 
 	mu      sync.Mutex
 	memory  map[engine.SeqID]*held
@@ -76,6 +80,9 @@ func (b *Toy) compute(rows []engine.Row) error {
 		b.t.Errorf("toy: a batch of %d rows, at most %d fit", len(rows), b.shape.Rows)
 	}
 	b.recycle()
+	for _, r := range rows {
+		b.slide(b.held(r.Seq))
+	}
 	for i, r := range rows {
 		h := b.held(r.Seq)
 		b.check(r, h)
@@ -107,6 +114,10 @@ func (b *Toy) scores(history []engine.Token) []float32 {
 		row, b.free = b.free[n-1], b.free[:n-1]
 	} else {
 		row = make([]float32, vocabSize)
+	}
+	if b.Scores != nil {
+		b.Scores(row, history)
+		return row
 	}
 	h := fnv.New32a()
 	for i := range row {

@@ -39,6 +39,8 @@ type backend struct {
 	scratch  []byte // of Fork
 	// states: the memory can't be cut (recurrent layers), only continued or forgotten.
 	states bool
+	// adapters are those that are loaded, by ID; "" is none.
+	adapters map[string]adapter
 	// grammars are made from the model's vocabulary, so they are closed before it.
 	grammars *guidance.Compiler
 }

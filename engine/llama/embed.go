@@ -49,7 +49,7 @@ var poolings = map[cllama.Pooling]embed.Pooling{
 // Errors: the model says of itself no pooling, or a classifier that ranks nothing.
 func OpenEmbedding(ctx context.Context, o EmbeddingOptions) (*Embedding, error) {
 	m, err := cllama.LoadModel(o.Path, cllama.ModelParams{
-		GPULayers: o.GPULayers, LoadMode: loadMode(o.MMap), MainGPU: -1,
+		GPULayers: o.GPULayers, LoadMode: loadMode(o.MMap),
 		Progress: func(float32) bool { return ctx.Err() == nil },
 	})
 	if err != nil {

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +20,12 @@ type Options struct {
 	Seqs      int // sequences that run at once
 	Rows      int // of one step
 	Threads   int
-	GPULayers int    // on the GPU, where there is one; -1: all
+	Devices   Devices
 	MMap      bool   // map the file
 	KVType    string // f32, f16, bf16, q8_0, q4_0
+	KVTypeV   string // of the values; "": KVType
+	FlashAttn string // auto, on, off; "": auto
+	Adapters  []Adapter
 	// SWAFull gives sliding-window layers as many cells as the others: more
 	// memory, and longer prefixes of what is kept can be resumed.
 	SWAFull bool
@@ -44,12 +48,19 @@ var kvTypes = map[string]cllama.KVType{
 	"f32": cllama.KVF32, "f16": cllama.KVF16, "bf16": cllama.KVBF16, "q8_0": cllama.KVQ8, "q4_0": cllama.KVQ4,
 }
 
+var flashModes = map[string]cllama.FlashAttn{
+	"": cllama.FlashAuto, "auto": cllama.FlashAuto, "on": cllama.FlashOn, "off": cllama.FlashOff,
+}
+
 // Open loads a model, which takes seconds; it gives up when ctx ends.
 func Open(ctx context.Context, o Options) (*Model, error) {
-	m, err := cllama.LoadModel(o.Path, cllama.ModelParams{
-		GPULayers: o.GPULayers, LoadMode: loadMode(o.MMap), MainGPU: -1,
-		Progress: func(float32) bool { return ctx.Err() == nil },
-	})
+	if err := o.Devices.connect(); err != nil {
+		return nil, err
+	}
+	params := o.Devices.modelParams()
+	params.LoadMode = loadMode(o.MMap)
+	params.Progress = func(float32) bool { return ctx.Err() == nil }
+	m, err := cllama.LoadModel(o.Path, params)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +96,10 @@ func open(m *cllama.Model, o Options) (*Model, error) {
 }
 
 func newBackend(m *cllama.Model, o Options) (*backend, error) {
+	adapters, err := loadAdapters(m, o.Adapters)
+	if err != nil {
+		return nil, err
+	}
 	rows := min(o.Rows, o.Cells)
 	seqs := min(o.Seqs, rows, cllama.MaxSeqs-1)
 	states := m.IsRecurrent() || m.IsHybrid()
@@ -92,25 +107,22 @@ func newBackend(m *cllama.Model, o Options) (*backend, error) {
 	if states {
 		spare = 0 // a state can't be cut, so no part is ever read
 	}
-	kv := kvTypes[o.KVType]
-	x, err := cllama.NewContext(m, cllama.ContextParams{
-		Cells: o.Cells, Rows: rows, Seqs: seqs + spare, Outputs: outputs(seqs+spare, rows),
-		Threads: o.Threads, ThreadsBatch: o.Threads, Poll: poll,
-		TypeK: kv, TypeV: kv, Unified: true, SWAFull: o.SWAFull,
-	})
+	p := o.contextParams()
+	p.Rows, p.Seqs, p.Outputs = rows, seqs+spare, outputs(seqs+spare, rows)
+	x, err := cllama.NewContext(m, p)
 	if err != nil {
 		return nil, err
 	}
 	shape := engine.Shape{
 		Vocab: m.Vocab().NTokens(), Cells: o.Cells, Seqs: seqs, Rows: rows, Outputs: outputs(seqs, rows),
-		States: states, Fuse: onGPU(o.GPULayers),
+		States: states, Fuse: o.Devices.onGPU(),
 	}
 	if states || m.SWA() > 0 {
 		shape.Tail = tail
 	}
 	b := &backend{
 		model: m, ctx: x, mem: x.Memory(), batch: cllama.NewBatch(rows),
-		shape: shape, states: states,
+		shape: shape, states: states, adapters: adapters,
 		sharedWindow: o.SWAFull, spare: cllama.SeqID(seqs),
 
 		grammars: newGrammars(m.Vocab()),
@@ -121,14 +133,13 @@ func newBackend(m *cllama.Model, o Options) (*backend, error) {
 // outputs is how many rows of a step may give scores.
 func outputs(seqs, rows int) int { return min(seqs+engine.DraftRows, rows) }
 
-// onGPU tells whether steps are computed on a GPU.
-func onGPU(layers int) bool {
-	for _, d := range cllama.Devices() {
-		if layers != 0 && (d.Type == cllama.DeviceGPU || d.Type == cllama.DeviceIGPU) {
-			return true
-		}
+// contextParams is what the options alone say of a context.
+func (o Options) contextParams() cllama.ContextParams {
+	return cllama.ContextParams{
+		Cells: o.Cells, Threads: o.Threads, ThreadsBatch: o.Threads, Poll: poll,
+		TypeK: kvTypes[o.KVType], TypeV: kvTypes[cmp.Or(o.KVTypeV, o.KVType)],
+		FlashAttn: flashModes[o.FlashAttn], Unified: true, SWAFull: o.SWAFull,
 	}
-	return false
 }
 
 // warmUpPos isn't 0, where rotary embeddings turn nothing and would not show in the identity.

@@ -13,14 +13,14 @@ func (w *workspace) draw(u float64) kvcache.Token {
 // drawAny draws from the whole row: first the block, then the token in it.
 func (w *workspace) drawAny(u float64) kvcache.Token {
 	point := wheel{left: u * w.sumBlocks()}
-	for b, sum := range w.sums {
-		if point.pass(b, sum) {
+	for b := range w.row.sums {
+		if point.pass(b, w.row.weight(b)) {
 			break
 		}
 	}
 	b := point.at
 	point = wheel{left: point.left}
-	for i, logit := range w.row.block(b) {
+	for i, logit := range w.row.Block(b) {
 		if point.pass(i, w.weight(logit)) {
 			break
 		}

@@ -23,11 +23,16 @@ func Logprobs(logits []float32, chosen kvcache.Token, top int) (TokenLP, []Token
 	defer workspaces.Put(w)
 	w.row.load(logits, nil, nil)
 	defer w.row.release()
-	if w.row.measure() != nil {
+	if w.row.measure(log2e) != nil {
 		return TokenLP{chosen, math.NaN()}, nil
 	}
+	return w.logprobs(chosen, top)
+}
+
+// logprobs reports on a row that is measured at temperature 1, unadjusted.
+func (w *workspace) logprobs(chosen kvcache.Token, top int) (TokenLP, []TokenLP) {
 	norm := w.normalise()
-	return TokenLP{chosen, norm.logprob(logits[chosen])}, w.likeliest(top, norm)
+	return TokenLP{chosen, norm.logprob(w.row.Logits[chosen])}, w.likeliest(top, norm)
 }
 
 func (w *workspace) likeliest(n int, norm norm) []TokenLP {
@@ -55,7 +60,7 @@ type norm struct {
 
 // normalise sums a measured row at temperature 1.
 func (w *workspace) normalise() norm {
-	w.scale, w.listed = log2e, false
+	w.listed = false
 	return norm{w.row.top, math.Log(w.total())}
 }
 

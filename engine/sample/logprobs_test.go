@@ -28,6 +28,33 @@ func TestLogprobsAreThoseOfTheRawRow(t *testing.T) {
 	})
 }
 
+func TestOnePassSaysWhatTwoSay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		own, p := drawLogits(t), drawParams(t)
+		if slices.Max(own) == minusInf {
+			return
+		}
+		p.Temperature = rapid.SampledFrom([]float64{0, 0.7, 1}).Draw(t, "temperature")
+		if rapid.Bool().Draw(t, "bias") {
+			p.LogitBias = map[int32]float64{0: 5}
+		}
+		logits := own
+		if rapid.Bool().Draw(t, "masked") {
+			logits = slices.Clone(own)
+			logits[slices.Index(logits, slices.Min(logits))] = minusInf
+		}
+		top := rapid.IntRange(0, 20).Draw(t, "top")
+		token, err := New(p, nil).Sample(logits)
+		got, best, errBoth := New(p, nil).SampleLogprobs(logits, own, top)
+		if (err == nil) != (errBoth == nil) {
+			t.Fatalf("errors %v and %v", err, errBoth)
+		}
+		if want, wantBest := Logprobs(own, token, top); err == nil && (got != want || !slices.Equal(best, wantBest)) {
+			t.Fatalf("got %v and %v, want %v and %v", got, best, want, wantBest)
+		}
+	})
+}
+
 func wantLogprob(t *rapid.T, got TokenLP, probs []float64) {
 	want := math.Log(probs[got.Token])
 	if got.Logprob != want && !(math.Abs(got.Logprob-want) < 1e-6) {

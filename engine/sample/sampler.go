@@ -1,11 +1,11 @@
 // Package sample turns logits into a token.
 //
 // Owns: penalties, filters, the draw and log-probabilities of one request.
-// Must not import: anything but the standard library and kvcache (for Token);
-// it never sees C, and only reads the logits it is given.
+// Must not import: anything but the standard library, kvcache (for Token)
+// and rows, behind which there is C or none; it only reads the logits it is given.
 // Flow: engine calls New for a request; for each row of logits Sample, then
-// Accept with the token that goes into the sequence; Logprobs where they are
-// wanted.
+// Accept with the token that goes into the sequence; SampleLogprobs in place of
+// Sample where log-probabilities are wanted, Logprobs where nothing is chosen.
 //
 // The order of the chain:
 //
@@ -65,16 +65,37 @@ func New(p Params, prompt []kvcache.Token) *Sampler {
 func (s *Sampler) Sample(logits []float32) (kvcache.Token, error) {
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
+	defer w.row.release()
 	return s.choose(w, logits)
+}
+
+// SampleLogprobs is Sample, and Logprobs of the token by own, the row before a
+// constraint forbade tokens in it. Where nothing was changed and the temperature
+// is 1 the row is passed over once for both.
+func (s *Sampler) SampleLogprobs(logits, own []float32, top int) (TokenLP, []TokenLP, error) {
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	defer w.row.release()
+	token, err := s.choose(w, logits)
+	if err != nil {
+		return TokenLP{}, nil, err
+	}
+	if !w.row.measures(own, log2e) {
+		w.row.load(own, nil, nil)
+		if err := w.row.measure(log2e); err != nil {
+			return TokenLP{}, nil, err
+		}
+	}
+	chosen, best := w.logprobs(token, top)
+	return chosen, best, nil
 }
 
 func (s *Sampler) choose(w *workspace, logits []float32) (kvcache.Token, error) {
 	w.row.load(logits, s.past.touched, &s.p)
-	defer w.row.release()
 	if s.p.greedy() {
 		return w.row.argmax()
 	}
-	if err := w.row.measure(); err != nil {
+	if err := w.row.measure(s.p.scale()); err != nil {
 		return 0, err
 	}
 	w.filter(&s.p)

@@ -65,11 +65,11 @@ func drawPenalties(t *rapid.T, p *Params, vocab int) (prompt, output []kvcache.T
 func distribution(s *Sampler, logits []float32) []float64 {
 	w := new(workspace)
 	w.row.load(logits, s.past.touched, &s.p)
-	w.row.measure()
+	w.row.measure(s.p.scale())
 	w.filter(&s.p)
 	probs, total := make([]float64, len(logits)), w.total()
-	for b := range w.row.blocks() {
-		for i, logit := range w.row.block(b) {
+	for b := range w.row.Blocks() {
+		for i, logit := range w.row.Block(b) {
 			if !w.listed {
 				probs[b*blockLen+i] = w.weight(logit) / total
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/moltbot/moltbot/engine/sample/rows"
 	"github.com/moltbot/moltbot/kvcache"
 )
 
@@ -13,19 +14,18 @@ import (
 // takes some 8 MiB.
 type workspace struct {
 	row    row
-	scale  float64     // powers of 2 per logit
-	sums   []float64   // by block: its weight
 	listed bool        // the choice is among list; else among the whole row
 	list   []candidate // by token
 	shell  []candidate // those that cut has to order
+	order  []float32   // peaks, while keepTop orders them
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
 
 // filter runs the filters on a row that is measured.
 func (w *workspace) filter(p *Params) {
-	w.scale, w.listed = p.scale(), false
-	if p.TopK > 0 && p.TopK < len(w.row.logits) {
+	w.listed = false
+	if p.TopK > 0 && p.TopK < len(w.row.Logits) {
 		w.keepTop(p.TopK)
 	}
 	if within(p.TypicalP) {
@@ -42,7 +42,7 @@ func (w *workspace) filter(p *Params) {
 
 // weight is proportional to the probability: 1 at the top.
 func (w *workspace) weight(logit float32) float64 {
-	return exp2((float64(logit) - w.row.top) * w.scale)
+	return rows.Exp2((float64(logit) - w.row.top) * w.row.scale)
 }
 
 // total returns the weight of all that is left.
@@ -54,14 +54,9 @@ func (w *workspace) total() float64 {
 }
 
 func (w *workspace) sumBlocks() float64 {
-	w.sums = resized(w.sums, w.row.blocks())
 	var total float64
-	for b := range w.sums {
-		w.sums[b] = 0
-		if !w.row.faint(b, w.scale) {
-			w.sums[b] = sumExp2(w.row.block(b), w.row.top, w.scale)
-		}
-		total += w.sums[b]
+	for b := range w.row.sums {
+		total += w.row.weight(b)
 	}
 	return total
 }
@@ -76,9 +71,9 @@ func (w *workspace) logitSum() (sum float64) {
 		}
 		return sum
 	}
-	for b := range w.row.blocks() {
-		if !w.row.faint(b, w.scale) {
-			sum += sumWeighted(w.row.block(b), w.row.top, w.scale)
+	for b := range w.row.Blocks() {
+		if !w.row.faint(b) {
+			sum += sumWeighted(w.row.Block(b), w.row.top, w.row.scale)
 		}
 	}
 	return sum
@@ -87,14 +82,14 @@ func (w *workspace) logitSum() (sum float64) {
 // keepTop leaves the k likeliest.
 func (w *workspace) keepTop(k int) {
 	w.listed, w.list = true, w.list[:0]
-	room, floor := max(4*k, 2*blockLen), minusInf
+	room, floor := max(4*k, 2*blockLen), w.floor(k)
 	for b, peak := range w.row.peaks {
-		if peak <= floor {
+		if peak < floor || peak == minusInf {
 			continue
 		}
-		w.gatherAbove(b, floor)
+		w.gatherFrom(b, floor)
 		if len(w.list) >= room {
-			floor = w.cutTo(k)
+			floor = max(floor, w.cutTo(k))
 		}
 	}
 	w.cutTo(k)
@@ -103,22 +98,32 @@ func (w *workspace) keepTop(k int) {
 	}
 }
 
-// gatherAbove lists what a block has above the floor, each with weight 1 for counting.
-func (w *workspace) gatherAbove(b int, floor float32) {
-	for i, logit := range w.row.block(b) {
-		if logit > floor {
+// floor returns a logit that at least k tokens reach: the k-th of the blocks' peaks.
+func (w *workspace) floor(k int) float32 {
+	if k > len(w.row.peaks) {
+		return minusInf
+	}
+	w.order = append(w.order[:0], w.row.peaks...)
+	return kth(w.order, k)
+}
+
+// gatherFrom lists what a block has from the floor on, each with weight 1 for counting.
+func (w *workspace) gatherFrom(b int, floor float32) {
+	for i, logit := range w.row.Block(b) {
+		if logit >= floor && logit > minusInf {
 			w.list = append(w.list, candidate{kvcache.Token(b*blockLen + i), logit, 1})
 		}
 	}
 }
 
-// cutTo keeps the k likeliest of a list of weights 1 and returns the least of
-// their logits: a later token must be above it.
+// cutTo keeps the k likeliest of a list of weights 1 and returns the logit that a
+// later token must reach: it must be above the least of them.
 func (w *workspace) cutTo(k int) (floor float32) {
 	if len(w.list) <= k {
 		return minusInf
 	}
-	return w.cut(w.row.top, float64(k)).logit
+	least := w.cut(w.row.top, float64(k)).logit
+	return math.Nextafter32(least, math.MaxFloat32)
 }
 
 // keepNearest leaves the smallest set that reaches the weight, those nearest to
@@ -136,7 +141,7 @@ func (w *workspace) keepNearest(centre, weight float64) {
 // nats there is none.
 func (w *workspace) gatherAround(centre, weight float64) {
 	for nats := 4.0; nats <= 64; nats *= 2 {
-		reach := nats * log2e / w.scale
+		reach := nats * log2e / w.row.scale
 		w.gather(centre-reach, centre+reach)
 		if totalOf(w.list) >= weight {
 			return
@@ -151,7 +156,7 @@ func (w *workspace) gather(low, high float64) {
 		if float64(peak) < low {
 			continue
 		}
-		for i, logit := range w.row.block(b) {
+		for i, logit := range w.row.Block(b) {
 			if x := float64(logit); low <= x && x <= high {
 				w.list = append(w.list, candidate{kvcache.Token(b*blockLen + i), logit, w.weight(logit)})
 			}
@@ -161,7 +166,7 @@ func (w *workspace) gather(low, high float64) {
 
 // keepLikely leaves what is at least share times as likely as the likeliest left.
 func (w *workspace) keepLikely(share float64) {
-	below := math.Log2(share) / w.scale
+	below := math.Log2(share) / w.row.scale
 	if !w.listed {
 		w.listed = true
 		w.gather(w.row.top+below, w.row.top)

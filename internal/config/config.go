@@ -55,12 +55,21 @@ type Model struct {
 	Parallel   int      `key:"parallel" min:"1" max:"256" doc:"Requests that are computed at the same time."`
 	Threads    int      `key:"threads" min:"1" max:"512" zero:"as many as there are physical cores" doc:"CPU threads of a step."`
 	Batch      int      `key:"batch" min:"1" max:"16384" doc:"Prefill rows (prompt tokens) of a step in which nobody decodes."`
-	Queue      int      `key:"queue" min:"1" max:"1000000" doc:"Requests that may wait; beyond it the answer is 429."`
+	Queue      int      `key:"queue" min:"1" max:"1000000" doc:"Requests that may wait; beyond it the answer is 429. One key alone may take eight ninths of the places."`
 	GPULayers  int      `key:"gpu_layers" min:"-1" max:"10000" doc:"Layers to keep on the GPU where there is one; -1: all."`
 	KVCells    int      `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
 	Step       Duration `key:"step" min:"1ms" max:"1m" doc:"How long the prompt rows of one step may keep running answers waiting; at least one row of the kernel's width is computed."`
 	MMap       bool     `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
 	KVType     string   `key:"kv_type" oneof:"f32|f16|bf16|q8_0|q4_0" doc:"Number format of the KV cache."`
+	KVTypeV    string   `key:"kv_type_v" oneof:"same|f32|f16|bf16|q8_0|q4_0" doc:"Number format of the values (V) alone; same: as kv_type. q8_0 and q4_0 need flash attention."`
+
+	FlashAttention string    `key:"flash_attention" oneof:"auto|on|off" doc:"Attention in one fused operation; auto: where the device can."`
+	SWAFull        string    `key:"swa_full" oneof:"auto|on|off" doc:"Sliding-window layers keep every token, so that kept prefixes can be resumed anywhere, and steps get slower; auto: where that KV cache takes at most a quarter of the memory that the weights leave free."`
+	SplitMode      string    `key:"split_mode" oneof:"layer|none|row|tensor" doc:"How the model is spread over several devices: whole layers, not at all (main_gpu has it all), or every layer in parts (row, tensor)."`
+	TensorSplit    Shares    `key:"tensor_split" doc:"Share of each device, such as [3, 1], in the order that doctor shows; empty: by their free memory."`
+	MainGPU        int       `key:"main_gpu" min:"0" max:"255" doc:"The device that holds the model with split_mode none, counting from 0 in the order that doctor shows."`
+	RPC            Endpoints `key:"rpc" doc:"RPC servers of ggml (host:port) whose devices compute too, in front of this machine's own. Their traffic is neither encrypted nor authenticated."`
+	Adapters       Adapters  `key:"adapters" doc:"LoRA adapters of the model, each a model name of its own on the wire: objects with name, path (a GGUF file) and scale (1 when left out)."`
 }
 
 // Cache keeps computed prompts, so that what begins alike is not computed again.
@@ -113,6 +122,11 @@ func Default() Config {
 			GPULayers:  -1,
 			MMap:       true,
 			KVType:     "f16",
+			KVTypeV:    "same",
+
+			FlashAttention: "auto",
+			SWAFull:        "off",
+			SplitMode:      "layer",
 		},
 		Cache:     Cache{RAM: 1 * GiB, Disk: 4 * GiB},
 		Responses: Responses{TTL: Duration(30 * 24 * time.Hour)},
@@ -130,4 +144,12 @@ func dataHome() Path {
 		return ""
 	}
 	return Path(filepath.Join(home, ".local", "share", "moltbot"))
+}
+
+// KVTypeOfV is the number format of the values (V).
+func (m Model) KVTypeOfV() string {
+	if m.KVTypeV == "same" {
+		return m.KVType
+	}
+	return m.KVTypeV
 }

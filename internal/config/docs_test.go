@@ -64,7 +64,7 @@ func values(f field) string {
 	case ok:
 		return fmt.Sprintf("%s to %s", format(least), format(most))
 	}
-	return map[string]string{"bool": "`true`, `false`", "Address": "host:port", "Path": "a path", "Prompts": "a list of files and requests", "string": "text"}[f.value.Type().Name()]
+	return map[string]string{"bool": "`true`, `false`", "Address": "host:port", "Path": "a path", "Prompts": "a list of files and requests", "Shares": "a list of numbers", "Endpoints": "a list of host:port", "Adapters": "a list of objects", "string": "text"}[f.value.Type().Name()]
 }
 
 func TestTheManualListsTheOtherVariables(t *testing.T) {

@@ -107,7 +107,7 @@ func (f yamlFile) entry(prefix string, name, value *yaml.Node) {
 
 // value reads what stands behind a known name: a list where the key takes one, else a scalar.
 func (f yamlFile) value(known field, n *yaml.Node) {
-	if _, list := known.value.Interface().(Prompts); !list || n.Kind != yaml.SequenceNode {
+	if _, takes := known.value.Interface().(list); !takes || n.Kind != yaml.SequenceNode {
 		f.scalar(known, n)
 		return
 	}

@@ -95,6 +95,34 @@ func (l *loader) checkWhole() {
 	if m.KVCells != 0 && m.KVCells < m.Ctx {
 		l.conflict("model.kv_cells", "model.ctx", fmt.Sprintf("%d is less than ctx, which is %d", m.KVCells, m.Ctx))
 	}
+	l.checkAttention(m)
+	l.checkSplit(m)
+}
+
+// checkAttention refuses what llama.cpp can't compute: quantised values without flash attention.
+func (l *loader) checkAttention(m Model) {
+	v := m.KVTypeOfV()
+	if m.FlashAttention != "off" || !strings.HasPrefix(v, "q") {
+		return
+	}
+	key := "model.kv_type"
+	if m.KVTypeV != "same" {
+		key = "model.kv_type_v"
+	}
+	l.conflict(key, "model.flash_attention", fmt.Sprintf("values of %s need flash attention, which flash_attention turns off", v))
+}
+
+// checkSplit refuses settings that their split mode would not look at.
+func (l *loader) checkSplit(m Model) {
+	if m.SplitMode == "none" && m.TensorSplit != "" {
+		l.conflict("model.tensor_split", "model.split_mode", "split_mode none puts the model on one device, main_gpu")
+	}
+	if m.SplitMode != "none" && m.MainGPU != 0 {
+		l.conflict("model.main_gpu", "model.split_mode", "it counts with split_mode none alone, which is "+m.SplitMode)
+	}
+	if m.SplitMode == "tensor" && m.FlashAttention == "off" {
+		l.conflict("model.split_mode", "model.flash_attention", "tensor needs flash attention, which flash_attention turns off")
+	}
 }
 
 // conflict complains at whichever of the two was set, key first.

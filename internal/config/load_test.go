@@ -93,6 +93,18 @@ func TestFileIsRefused(t *testing.T) {
 		{"a value where a section belongs", "model: smollm2\n", "config.yaml:1:8: model must hold names and values, like 'path_or_name: …'"},
 		{"a control character", "model:\n  alias: \"a\\nb\"\n", `config.yaml:2:10: model.alias: "a\nb" holds a control character`},
 		{"a cache smaller than one context", "model:\n  ctx: 4096\n  kv_cells: 1024\n", "config.yaml:3: model.kv_cells: 1024 is less than ctx, which is 4096"},
+		{"quantised values without flash attention", "model:\n  kv_type: q8_0\n  flash_attention: 'off'\n", "config.yaml:2: model.kv_type: values of q8_0 need flash attention, which flash_attention turns off"},
+		{"quantised values alone without flash attention", "model:\n  kv_type_v: q4_0\n  flash_attention: 'off'\n", "config.yaml:2: model.kv_type_v: values of q4_0 need flash attention, which flash_attention turns off"},
+		{"shares of a model that is not split", "model:\n  split_mode: none\n  tensor_split: [3, 1]\n", "config.yaml:3: model.tensor_split: split_mode none puts the model on one device, main_gpu"},
+		{"a main GPU of a model that is split", "model:\n  main_gpu: 1\n", "config.yaml:2: model.main_gpu: it counts with split_mode none alone, which is layer"},
+		{"tensor parallelism without flash attention", "model:\n  split_mode: tensor\n  flash_attention: 'off'\n", "config.yaml:2: model.split_mode: tensor needs flash attention, which flash_attention turns off"},
+		{"a negative share", "model:\n  tensor_split: [1, -1]\n", `config.yaml:2:17: model.tensor_split: "-1" is not a share: write numbers that are not negative, like 3,1`},
+		{"shares of nothing", "model:\n  tensor_split: 0,0\n", "config.yaml:2:17: model.tensor_split: one share at least must be above 0"},
+		{"an RPC server without a port", "model:\n  rpc: [gpu-box]\n", `config.yaml:2:8: model.rpc: "gpu-box" is not an address: write host:port, like 127.0.0.1:8080`},
+		{"an RPC server without a host", "model:\n  rpc: :50052\n", `config.yaml:2:8: model.rpc: ":50052" is no server: write its host and its port`},
+		{"an adapter without a path", "model:\n  adapters:\n    - {name: pirate}\n", "config.yaml:3:5: model.adapters: entry 1: pirate has no path"},
+		{"two adapters of one name", "model:\n  adapters:\n    - {name: a, path: a}\n    - {name: a, path: b}\n", `config.yaml:3:5: model.adapters: entry 2: the name "a" is taken`},
+		{"an adapter with an unknown key", "model:\n  adapters:\n    - {name: a, path: a, scael: 2}\n", `config.yaml:3:5: model.adapters: entry 1: not an object with name, path and scale: json: unknown field "scael"`},
 		{"a second document", "log:\n  level: info\n---\nlog: {}\n", "config.yaml:3: a second YAML document: keep one"},
 		{"what is not YAML", "log:\n  level: [\n", "config.yaml:2: not valid YAML: did not find expected node content"},
 	} {
@@ -119,6 +131,11 @@ func TestFileIsTaken(t *testing.T) {
 			return slices.Equal(c.Cache.Prewarm.List(), []string{"a.md", `{"messages":[{"content":"Be brief.","role":"system"}]}`})
 		}},
 		{"prompts may stand between commas", "cache:\n  prewarm: a.md, b.json\n", func(c Config) bool { return slices.Equal(c.Cache.Prewarm.List(), []string{"a.md", "b.json"}) }},
+		{"shares are a list of numbers", "model:\n  tensor_split: [3, 0.5]\n", func(c Config) bool { return slices.Equal(c.Model.TensorSplit.List(), []float64{3, .5}) }},
+		{"RPC servers are a list", "model:\n  rpc:\n    - a:1\n    - b:2\n", func(c Config) bool { return slices.Equal(c.Model.RPC.List(), []string{"a:1", "b:2"}) }},
+		{"an adapter has its own strength unless told otherwise", "model:\n  adapters:\n    - {name: a, path: ~/a}\n    - {name: b, path: b, scale: 0}\n", func(c Config) bool {
+			return slices.Equal(c.Model.Adapters.List(), []Adapter{{"a", "/home/ada/a", 1}, {"b", "b", 0}})
+		}},
 		{"~/ is the home folder", "data_dir: ~/bot\n", func(c Config) bool { return c.DataDir == "/home/ada/bot" }},
 		{"a port of 0 asks for a free one", "server:\n  listen: 127.0.0.1:0\n", func(c Config) bool { return c.Server.Listen == "127.0.0.1:0" }},
 		{"ctx 0 is allowed below its range", "model:\n  ctx: 0\n", func(c Config) bool { return c.Model.Ctx == 0 }},

@@ -31,6 +31,12 @@ func anyValue(t *rapid.T, f field) string {
 		return format(v)
 	case f.key == "cache.prewarm":
 		return rapid.SampledFrom([]string{"", "a.md,b", `["a,b.md",{"messages":[]}]`}).Draw(t, f.key)
+	case f.key == "model.tensor_split":
+		return rapid.SampledFrom([]string{"", "3, 1", "[0.5, 2]"}).Draw(t, f.key)
+	case f.key == "model.rpc":
+		return rapid.SampledFrom([]string{"", "10.0.0.2:50052, [::1]:80", `["gpu-box:50052"]`}).Draw(t, f.key)
+	case f.key == "model.adapters":
+		return rapid.SampledFrom([]string{"", `[{"name": "a", "path": "a.gguf"}, {"name": "b", "path": "b.gguf", "scale": -0.5}]`}).Draw(t, f.key)
 	case f.key == "server.listen":
 		return rapid.SampledFrom([]string{":0", "[::1]:80", "*:8080", "localhost:65535"}).Draw(t, f.key)
 	}
@@ -47,7 +53,7 @@ func TestWhatConfigPrintsItLoads(t *testing.T) {
 			}
 			want.origins[f.key] = anyText.Draw(t, "origin")
 		}
-		want.Model.KVCells = max(want.Model.KVCells, want.Model.Ctx)
+		agree(&want.Model)
 		got, err := Load(Sources{File: saved(t, file, want)})
 		if err != nil {
 			t.Fatal(err)
@@ -56,6 +62,19 @@ func TestWhatConfigPrintsItLoads(t *testing.T) {
 			t.Fatalf("got  %+v\nwant %+v", got.Config, want.Config)
 		}
 	})
+}
+
+// agree mends values that don't go together.
+func agree(m *Model) {
+	m.KVCells = max(m.KVCells, m.Ctx)
+	if m.FlashAttention == "off" {
+		m.KVType, m.KVTypeV, m.SplitMode = "f16", "same", "layer"
+	}
+	if m.SplitMode == "none" {
+		m.TensorSplit = ""
+	} else {
+		m.MainGPU = 0
+	}
 }
 
 func saved(t *rapid.T, name string, l *Loaded) string {

@@ -31,7 +31,8 @@ func TestCheckTellsWhatTheFileSays(t *testing.T) {
 	want := &Model{
 		Path: path, Arch: "llama", Name: "Tiny", Format: "F32", Layers: 2, Context: 64, Vocab: 4, Width: 32,
 		Template: true, Weights: 80 + 128, Parts: 1, layers: []layer{{k: 16, v: 16}, {k: 16, v: 16}},
-		reads: reads{all: 80 + 128, table: 80},
+		reads:  reads{all: 80 + 128, table: 80},
+		shapes: map[string][]int64{"token_embd.weight": {32, 4}, "output_norm.weight": {32}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -3,6 +3,7 @@ package gguf
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 // Model is what a checked file says of itself.
@@ -22,6 +23,7 @@ type Model struct {
 	Parts    int     // files
 	layers   []layer
 	reads    reads
+	shapes   map[string][]int64 // of all tensors, by name
 }
 
 // layer is what memory depends on.
@@ -81,7 +83,34 @@ func (f *File) model(kind func(*File) error) (*Model, error) {
 	m.Weights = f.weights()
 	m.reads.count(f, f)
 	m.layers, m.Window = f.layers()
+	m.shapes = map[string][]int64{}
+	m.addShapes(f)
 	return m, nil
+}
+
+func (m *Model) addShapes(f *File) {
+	for _, t := range f.Tensors {
+		m.shapes[t.Name] = t.Dims
+	}
+}
+
+// Matrices lists the names of the tensors of two dimensions, in order.
+func (m *Model) Matrices() (names []string) {
+	for name, dims := range m.shapes {
+		if len(dims) == 2 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Shape returns the columns and rows of a matrix; 0 when there is none.
+func (m *Model) Shape(matrix string) (cols, rows int64) {
+	if dims := m.shapes[matrix]; len(dims) == 2 {
+		return dims[0], dims[1]
+	}
+	return 0, 0
 }
 
 // arch returns a metadata value of the model's architecture.

@@ -1,5 +1,7 @@
 package gguf
 
+import "cmp"
+
 // windowEvery tells, for architectures whose file doesn't say which layers have
 // a sliding window, that every n-th layer has none (load_swa_pattern in llama.cpp).
 var windowEvery = map[string]int64{
@@ -68,6 +70,9 @@ type Use struct {
 	Seqs    int // sequences
 	Rows    int // of one batch
 	Outputs int // rows of a batch that may ask for logits
+	// K and V are the bytes of a number in the cache; 0: 2.
+	K, V    float64
+	SWAFull bool // sliding-window layers have as many cells as the others
 }
 
 // Need is memory, in bytes.
@@ -81,20 +86,31 @@ type Need struct {
 func (n Need) Total() int64 { return n.Weights + n.KV + n.Compute }
 
 // Need estimates the memory of the model and one context with a unified KV
-// cache of 16-bit numbers (llama_kv_cache and llama_kv_cache_iswa in llama.cpp).
+// cache (llama_kv_cache and llama_kv_cache_iswa in llama.cpp).
 func (m *Model) Need(u Use) Need {
 	cells := pad(int64(u.Cells), 256)
-	window := pad(min(cells, int64(m.Window)*int64(u.Seqs)+int64(u.Rows)), 256)
+	window := cells
+	if !u.SWAFull {
+		window = pad(min(cells, int64(m.Window)*int64(u.Seqs)+int64(u.Rows)), 256)
+	}
 	n := Need{Weights: m.Weights}
 	for _, l := range m.layers {
 		if l.window {
-			n.KV += 2 * window * (l.k + l.v)
+			n.KV += window * l.bytes(u)
 		} else {
-			n.KV += 2 * cells * (l.k + l.v)
+			n.KV += cells * l.bytes(u)
 		}
 	}
 	n.Compute = m.compute(u, cells)
 	return n
+}
+
+// half is the size of a number where nothing else is said.
+const half = 2.
+
+// bytes returns the size of a cell.
+func (l layer) bytes(u Use) int64 {
+	return int64(float64(l.k)*cmp.Or(u.K, half) + float64(l.v)*cmp.Or(u.V, half))
 }
 
 // compute bounds the buffers of a step from above: logits twice (of the graph

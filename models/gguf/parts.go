@@ -31,6 +31,7 @@ func (m *Model) addParts(first *File, path string) error {
 		}
 		m.Weights += part.weights()
 		m.reads.count(part, first)
+		m.addShapes(part)
 		tensors += len(part.Tensors)
 	}
 	if want := first.Meta["split.tensors.count"].Int(); want != 0 && want != int64(tensors) {

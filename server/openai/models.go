@@ -21,6 +21,7 @@ type modelBody struct {
 	Size          int64  `json:"size"`           // bytes
 	Dimensions    int    `json:"dimensions,omitempty"`
 	Pooling       string `json:"pooling,omitempty"` // of a model that embeds, or "rank"
+	Parent        string `json:"parent,omitempty"`  // the model that a LoRA adapter changes
 }
 
 type modelList struct {
@@ -37,6 +38,7 @@ func newModelBody(i models.Info) modelBody {
 		State:         i.State,
 		ContextLength: i.ContextLength,
 		Size:          i.Size,
+		Parent:        i.Parent,
 	}
 }
 

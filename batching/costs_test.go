@@ -1,0 +1,112 @@
+package batching
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestPredictFollowsTheTable(t *testing.T) {
+	c := Costs{Points: []Point{{4, 40 * ms}, {8, 60 * ms}, {16, 140 * ms}}, Cell: 1000}
+	for _, step := range []struct {
+		rule        string
+		rows, cells int
+		want        time.Duration
+	}{
+		{"no rows take no time", 0, 100, 0},
+		{"below the first point as long as there", 1, 0, 40 * ms},
+		{"at a point what was measured", 8, 0, 60 * ms},
+		{"between points in proportion", 12, 0, 100 * ms},
+		{"beyond the last as steeply as before it", 24, 0, 220 * ms},
+		{"each cell in use makes each row dearer", 8, 500, 64 * ms},
+	} {
+		if got := c.Predict(step.rows, step.cells); got != step.want {
+			t.Errorf("%s: %v, want %v", step.rule, got, step.want)
+		}
+	}
+	if got := (&Costs{Points: []Point{{2, 10 * ms}}}).Predict(6, 0); got != 30*ms {
+		t.Errorf("a lone point goes on in proportion: %v, want 30ms", got)
+	}
+}
+
+func TestObserveComesToBelieveWhatStepsTake(t *testing.T) {
+	c := Costs{Points: []Point{{1, 10 * ms}, {8, 20 * ms}, {64, 100 * ms}}}
+	for range 200 {
+		c.Observe(8, 0, 30*ms)
+	}
+	if got := c.Predict(8, 0); got < 29*ms || got > 31*ms {
+		t.Errorf("after 200 steps of 8 rows in 30ms they are predicted to take %v", got)
+	}
+	if got := c.Predict(64, 0); got < 100*ms || got > 115*ms {
+		t.Errorf("steps of 8 rows say little of 64, which are predicted to take %v now", got)
+	}
+}
+
+// TestAWrongPriceOfCellsIsUnlearned: it is measured over few cells, where noise is large.
+func TestAWrongPriceOfCellsIsUnlearned(t *testing.T) {
+	truth := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Cell: 200}
+	c := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Cell: 3000}
+	for n := range 600 {
+		rows, cells := []int{8, 1, 64}[n%3], []int{500, 2000, 3000}[n/3%3]
+		c.Observe(rows, cells, truth.Predict(rows, cells))
+	}
+	if got, want := c.Predict(64, 2500), truth.Predict(64, 2500); got > want*5/4 || got < want*4/5 {
+		t.Errorf("64 rows beside 2,500 cells are predicted to take %v, they take %v", got, want)
+	}
+}
+
+func TestAnOutlierCountsAsTwiceTheTime(t *testing.T) {
+	once, twice := Costs{Points: []Point{{8, 20 * ms}}}, Costs{Points: []Point{{8, 20 * ms}}}
+	once.Observe(8, 0, time.Hour)
+	twice.Observe(8, 0, 40*ms)
+	if once.Points[0] != twice.Points[0] {
+		t.Errorf("an hour moves a step of 20ms to %v, 40ms to %v", once.Points[0].Time, twice.Points[0].Time)
+	}
+}
+
+// TestTheTableStaysInOrder: whatever is observed, more rows never take less time.
+func TestTheTableStaysInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := Costs{Points: []Point{{1, 10 * ms}, {4, 11 * ms}, {8, 20 * ms}, {64, 100 * ms}}, Cell: 100}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			took := time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(t, "took"))
+			c.Observe(rapid.IntRange(0, 200).Draw(t, "rows"), rapid.IntRange(0, 1000).Draw(t, "cells"), took)
+		}
+		if err := c.Check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestCostsAreTheSameAfterJSON(t *testing.T) {
+	c := Costs{Points: []Point{{1, 5901131}, {256, 528115152}}, Cell: 2908.42578125}
+	text, err := json.Marshal(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"points":[{"rows":1,"nanoseconds":5901131},{"rows":256,"nanoseconds":528115152}],"cell":2908.42578125}`; string(text) != want {
+		t.Errorf("the file that earlier versions wrote reads %s, this one writes %s", want, text)
+	}
+	var back Costs
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, c) {
+		t.Errorf("%+v came back as %+v, %v", c, back, err)
+	}
+}
+
+func TestCostsThatCannotBeAreRefused(t *testing.T) {
+	for rule, c := range map[string]*Costs{
+		"no table":                         nil,
+		"no points":                        {},
+		"fewer rows after more":            {Points: []Point{{8, 10}, {4, 20}}},
+		"more rows in less time":           {Points: []Point{{4, 20}, {8, 10}}},
+		"no time":                          {Points: []Point{{4, 0}}},
+		"a cell that makes a step shorter": {Points: []Point{{4, 10}}, Cell: -1},
+	} {
+		if c.Check() == nil {
+			t.Errorf("%s: accepted", rule)
+		}
+	}
+}
