@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// keep is how many freed bytes wait for the next blob, so that it needn't
-	// fault fresh pages; what is beyond goes back to the system.
-	keep = 128 << 20
+	// Freed bytes wait for the next blob, so that it needn't fault fresh pages: so
+	// many, and an eighth of what is given out. What is beyond goes back to the system.
+	keep  = 4 << 20
+	share = 8
 	// smallest is a region's least size, so that small blobs share few classes.
 	smallest = 64 << 10
 )
@@ -42,7 +43,7 @@ func (a *arena) take(n int) ([]byte, error) {
 func (a *arena) give(b []byte) {
 	size := cap(b)
 	a.used -= size
-	if a.kept+size > keep {
+	if a.kept+size > keep+a.used/share {
 		unmap(b)
 		return
 	}
