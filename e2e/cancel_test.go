@@ -198,9 +198,9 @@ const runtimeThreads = 4
 // moments. The same happens before the first measurement too: what is kept for
 // good is kept by then. GOGC makes collections frequent, so that garbage doesn't
 // count as held; small batches make steps short, as a cancelled request ends
-// with the step that computes it.
+// with the step that computes it; kept prefixes would grow as they should.
 func TestCancelledStreamsLeaveNothing(t *testing.T) {
-	s := own(t, "smollm2", []string{"GOGC=10", "MOLTBOT_MODEL_BATCH=64", "MOLTBOT_MODEL_CHUNK=32"}, "--ctx", "2048")
+	s := own(t, "smollm2", []string{"GOGC=10", "MOLTBOT_MODEL_BATCH=64", "MOLTBOT_MODEL_STEP=20ms", "MOLTBOT_CACHE_RAM=0", "MOLTBOT_CACHE_DISK=0"}, "--ctx", "2048")
 	l := leaver{s, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	l.leaveAll(t, 100)
 	before := s.holds(t)

@@ -25,12 +25,13 @@ import (
 
 // Config says how to run a Backend.
 type Config struct {
-	Context int             // tokens of one request at most, prompt and answer together; 0: all cells
-	Costs   *batching.Costs // of steps, from Calibrate; nil: learned by running
-	Limits  Limits
-	Cache   Cache
-	Workers int // goroutines that sample; 0: as many as there are processors
-	Log     zerolog.Logger
+	Context  int             // tokens of one request at most, prompt and answer together; 0: all cells
+	Costs    *batching.Costs // of steps, from Calibrate; nil: learned by running
+	Limits   Limits
+	Cache    Cache
+	NoDrafts bool // nothing is guessed
+	Workers  int  // goroutines that sample; 0: as many as there are processors
+	Log      zerolog.Logger
 }
 
 // Limits bound who waits, and for what.

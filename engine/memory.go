@@ -42,7 +42,7 @@ func (fx effects) Pause(id batching.ReqID) (freed int) {
 
 // Propose implements batching.Effects. Where a wrong guess can't be taken back, none is made.
 func (fx effects) Propose(id batching.ReqID, most int) (n, agree int) {
-	if fx.e.shape.States {
+	if fx.e.shape.States || fx.e.cfg.NoDrafts {
 		return 0, 0
 	}
 	q := fx.e.live[id]

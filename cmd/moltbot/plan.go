@@ -92,7 +92,7 @@ func (p plan) folder(name string) string {
 // engine is how the engine is to run.
 func (p plan) engine(costs *batching.Costs, log zerolog.Logger) engine.Config {
 	return engine.Config{
-		Context: p.Ctx, Costs: costs, Log: log,
+		Context: p.Ctx, Costs: costs, NoDrafts: !p.Drafts, Log: log,
 		Limits: engine.Limits{Queue: p.Queue, Step: time.Duration(p.Step), Age: age},
 		Cache:  engine.Cache{RAM: int64(p.cache.RAM), Disk: int64(p.cache.Disk), Folder: p.folder("cache")},
 	}
