@@ -122,6 +122,9 @@ func (e *Engine) limits() batching.Limits {
 // Context returns the tokens of one request at most, prompt and answer together.
 func (e *Engine) Context() int { return e.cfg.Context }
 
+// Done is closed when the engine has ended, after Close or by a failure of its own.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
 // Load returns what the loop is busy with, as of its last step.
 func (e *Engine) Load() Load { return e.load.get() }
 

@@ -60,6 +60,9 @@ func newBenchBar(w io.Writer, turns int) *benchBar {
 func (b *benchBar) says(decor.Statistics) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.n == 0 {
+		return "starting "
+	}
 	return fmt.Sprintf("%s, %d requests ", b.turn, b.requests.Load())
 }
 

@@ -20,6 +20,9 @@ type local struct {
 	keep     func() // what was learned of the machine
 }
 
+// Done implements served.
+func (l local) Done() <-chan struct{} { return l.Engine().Done() }
+
 // Close ends the engine and frees what C holds.
 func (l local) Close(ctx context.Context) {
 	l.Engine().Close(ctx)

@@ -96,6 +96,8 @@ func newService(p process, cfg config.Config) (*service, error) {
 	return s, nil
 }
 
+var errEngine = errors.New("the engine has ended after a failure, which the log tells; start the server again")
+
 // serve takes the port, then loads the model, then answers until a signal or a
 // failure; running requests are drained before it returns.
 func (s *service) serve(ctx context.Context) error {
@@ -118,6 +120,8 @@ func (s *service) serve(ctx context.Context) error {
 		select {
 		case <-run.Done():
 		case err = <-ended:
+		case <-s.shelf.get().Done():
+			return errors.Join(errEngine, s.drain(hurry))
 		}
 	}
 	if run.Err() != nil { // told to stop, perhaps while loading

@@ -29,10 +29,11 @@ import (
 
 // The tests start this test binary as a moltbot over a toy engine:
 const (
-	childEnv = "MOLTBOT_TEST_CHILD" // be a moltbot
-	slowEnv  = "MOLTBOT_TEST_SLOW"  // take some time for each step
-	holdEnv  = "MOLTBOT_TEST_HOLD"  // load until this file is there
-	crashEnv = "MOLTBOT_TEST_CRASH" // crash while loading
+	childEnv  = "MOLTBOT_TEST_CHILD"  // be a moltbot
+	brokenEnv = "MOLTBOT_TEST_BROKEN" // the engine fails at its first step
+	slowEnv   = "MOLTBOT_TEST_SLOW"   // take some time for each step
+	holdEnv   = "MOLTBOT_TEST_HOLD"   // load until this file is there
+	crashEnv  = "MOLTBOT_TEST_CRASH"  // crash while loading
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 
 // toy is a served model without C.
 type toy struct{ *models.Local }
+
+func (t toy) Done() <-chan struct{} { return t.Engine().Done() }
 
 func (t toy) Close(ctx context.Context) { t.Engine().Close(ctx) }
 
@@ -64,6 +67,9 @@ func openToy(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
 		syscall.Kill(os.Getpid(), syscall.SIGABRT)
 	}
 	backend := enginetest.NewToy(loud{}, engine.Shape{Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch})
+	if os.Getenv(brokenEnv) != "" {
+		backend.Before = func(int, []engine.Row) error { panic("broken") }
+	}
 	if os.Getenv(slowEnv) != "" {
 		backend.Before = func(int, []engine.Row) error {
 			time.Sleep(5 * time.Millisecond)
@@ -212,6 +218,19 @@ func TestServeAnswersUntilSIGTERM(t *testing.T) {
 	}
 	c.tell(t, syscall.SIGTERM)
 	if code := c.exit(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestServeEndsWithItsEngine(t *testing.T) {
+	c := start(t, []string{brokenEnv + "=1"})
+	c.announced(t)
+	res := c.ask(t, 5, false)
+	res.Body.Close()
+	if res.StatusCode != 500 && res.StatusCode != 503 { // 503: the server is on its way out already
+		t.Errorf("status %d", res.StatusCode)
+	}
+	if code := c.exit(t); code != 1 || !strings.Contains(c.said.String(), "the engine has ended") {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -14,6 +14,7 @@ import (
 type served interface {
 	models.Model
 	Close(ctx context.Context)
+	Done() <-chan struct{} // closed when it answers no more
 }
 
 // shelf is the catalogue of the service: empty until the models are loaded, the
