@@ -113,7 +113,9 @@ func (e *Engine) settle(o *output) error {
 	if err := e.computed(o.q, o.known+o.kept); err != nil {
 		return err
 	}
-	(cells{backend: e.backend}).Truncate(o.q.seq, Pos(o.q.computed))
+	if o.kept < len(o.drafts) {
+		e.cells.Truncate(o.q.seq, Pos(o.q.computed))
+	}
 	return nil
 }
 
@@ -127,7 +129,7 @@ func (e *Engine) outputs(plan batching.Plan) []output {
 			continue
 		}
 		q := e.live[r.ID]
-		o := output{q: q, drafts: q.drafts[:r.Draft], known: len(q.tokens)}
+		o := output{q: q, drafts: q.drafts[:r.Draft], known: len(q.tokens), logits: make([][]float32, 0, r.Draft+1)}
 		for i := row - r.Draft - 1; i < row; i++ {
 			o.logits = append(o.logits, e.backend.Logits(i))
 		}

@@ -67,6 +67,7 @@ type Engine struct {
 	sched   *batching.Scheduler
 	costs   *batching.Costs
 	cache   kvcache.Cache
+	cells   cells // does what the cache decides
 	blobs   *blobs.Store
 	live    map[batching.ReqID]*sequence
 	holder  map[SeqID]batching.ReqID // who runs, or ran last, on a sequence

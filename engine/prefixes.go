@@ -12,14 +12,16 @@ import (
 // openCache starts the cache with what the last run left on disk. A folder that
 // can't be used costs the disk tier, not the start.
 func (e *Engine) openCache() error {
+	e.cells = cells{backend: e.backend, log: e.log}
 	if e.shape.States {
-		e.cache = kvcache.NewNaive(e.size(), cells{backend: e.backend})
+		e.cache = kvcache.NewNaive(e.size(), e.cells)
 		return nil
 	}
 	if err := e.openBlobs(); err != nil {
 		return err
 	}
-	e.cache = kvcache.NewRadix(e.size(), cells{backend: e.backend, blobs: e.blobs, whole: map[kvcache.BlobID]Pos{}, log: e.log})
+	e.cells.blobs, e.cells.whole = e.blobs, map[kvcache.BlobID]Pos{}
+	e.cache = kvcache.NewRadix(e.size(), e.cells)
 	e.blobs.Notify(func(s blobs.Spilled) { e.inbox.put(event{spilled: &s}) })
 	e.adopt(e.blobs.Found())
 	return nil
