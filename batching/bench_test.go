@@ -54,7 +54,7 @@ func (w *world) commit(plan Plan) {
 		}
 	}
 	w.now = w.now.Add(20 * ms)
-	w.s.Commit(plan, outcomes, w.s.cost(plan.Len()))
+	w.s.Commit(plan, outcomes, w.s.cost(plan.Len(), 0))
 }
 
 // BenchmarkNext plans steps of 256 decodes beside a queue of 1,000: with no

@@ -12,8 +12,7 @@ type Outcome struct {
 
 // Commit records that plan was computed in that time, and what its Last rows gave.
 func (s *Scheduler) Commit(plan Plan, outcomes []Outcome, took time.Duration) {
-	align := s.limits.Align
-	s.costs.Observe((plan.Len()+align-1)/align*align, s.attended, took)
+	s.costs.Observe(s.priced(plan.Len(), s.outputs(plan)), took)
 	s.turns.spent += took
 	s.decodeNext, s.most, s.beside = s.promptStep, s.limits.Rows, s.limits.Seqs
 	for _, rows := range plan {

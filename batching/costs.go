@@ -16,8 +16,16 @@ type Point struct {
 // Costs predicts steps. It is measured at start, per machine and model, and
 // refined by the steps that run. Only one goroutine touches it.
 type Costs struct {
-	Points []Point `json:"points"` // by rows; more rows never take less time
+	Points []Point `json:"points"` // by rows, one of which gives scores; more rows never take less time
+	Output float64 `json:"output"` // nanoseconds that each further row that gives scores adds
 	Cell   float64 `json:"cell"`   // nanoseconds that a cell adds to each row that attends to it
+}
+
+// Step is what the wall time of a step depends on.
+type Step struct {
+	Rows    int // in whole passes of the kernels
+	Outputs int // of these, rows that give scores
+	Cells   int // that a row attends to, on average
 }
 
 // Check returns an error when the table can't be used.
@@ -32,21 +40,26 @@ func (c *Costs) Check() error {
 		}
 		last = p
 	}
-	if !(c.Cell >= 0) {
-		return fmt.Errorf("batching: a cell costs %v ns", c.Cell)
+	if !(c.Cell >= 0 && c.Output >= 0) {
+		return fmt.Errorf("batching: a cell costs %v ns, the scores of a row %v", c.Cell, c.Output)
 	}
 	return nil
 }
 
-// Predict returns the wall time of a step of that many rows, each of which
-// attends to so many cells. Between the points it interpolates, beyond the last it goes on as
-// steeply as before it.
-func (c *Costs) Predict(rows, cells int) time.Duration {
-	if rows <= 0 {
+// Predict returns the wall time of a step. Between the points it interpolates,
+// beyond the last it goes on as steeply as before it.
+func (c *Costs) Predict(s Step) time.Duration {
+	if s.Rows <= 0 {
 		return 0
 	}
-	return c.table(rows) + time.Duration(c.Cell*float64(cells)*float64(rows))
+	return c.table(s.Rows) + time.Duration(c.outputs(s)+c.cells(s))
 }
+
+// outputs returns the nanoseconds for the scores of all rows but one.
+func (c *Costs) outputs(s Step) float64 { return c.Output * float64(max(0, s.Outputs-1)) }
+
+// cells returns the nanoseconds for what the rows attend to.
+func (c *Costs) cells(s Step) float64 { return c.Cell * float64(s.Cells) * float64(s.Rows) }
 
 func (c *Costs) table(rows int) time.Duration {
 	i := c.above(rows)
@@ -85,23 +98,25 @@ const (
 )
 
 // Observe hears how long a step took and moves the points around it, and all of
-// them a little; and the price of a cell as far as the prediction came from it.
-func (c *Costs) Observe(rows, cells int, took time.Duration) {
-	predicted := c.Predict(rows, cells)
+// them a little; and the prices of a cell and of scores as far as the prediction
+// came from them.
+func (c *Costs) Observe(s Step, took time.Duration) {
+	predicted := float64(c.Predict(s))
 	if predicted <= 0 || took <= 0 {
 		return
 	}
-	ratio := min(outlier, max(1/outlier, float64(took)/float64(predicted)))
+	ratio := min(outlier, max(1/outlier, float64(took)/predicted))
 	off := (ratio - 1) * believe
-	inCells := 1 - float64(c.table(rows))/float64(predicted)
+	inOutputs, inCells := c.outputs(s)/predicted, c.cells(s)/predicted
+	c.Output *= 1 + off*inOutputs
 	c.Cell *= 1 + off*inCells
 	for i := range c.Points {
 		c.Points[i].Time = max(1, time.Duration(float64(c.Points[i].Time)*(1+off*common)))
 	}
-	i := c.above(rows)
+	i := c.above(s.Rows)
 	for _, at := range []int{i - 1, i} {
 		if at >= 0 && at < len(c.Points) {
-			c.scale(at, 1+off*(1-inCells)*c.nearness(at, rows))
+			c.scale(at, 1+off*(1-inOutputs-inCells)*c.nearness(at, s.Rows))
 		}
 	}
 }

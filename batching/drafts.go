@@ -2,15 +2,18 @@ package batching
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
+	"sort"
+	"time"
 )
 
 // Drafts are guesses of what follows. A step computes them behind the last known
 // token; those that the sampler would have chosen stay. How many rows of them
 // pay is a matter of what a row costs and of how often guesses came true.
 const (
-	mostDrafts = 16 // of one request in a step: behind 16 that come true at 0.9 the next does at 0.17
+	mostDrafts = 48 // of one request in a step: behind 48 that come true at 0.98 the next does at 0.37
 	// tryAgain: steps after which a request that went without gets the first guess
 	// again. A wasted trial costs at most a step, so 1/64 of the time.
 	tryAgain = 64
@@ -21,12 +24,12 @@ const (
 )
 
 // chances are how often a draft token comes true, by how many tokens before it
-// agree with where it comes from: 0, 1, 2-3, 4-7, 8-15, 16 and more.
-type chances [6]float64
+// agree with where it comes from: 0, 1, 2-3, 4-7, 8-15, 16-31, 32 and more.
+type chances [7]float64
 
 // firstGuess is what is believed before anything is known: copied text goes on,
 // a pair of words says little.
-var firstGuess = chances{0.2, 0.3, 0.5, 0.75, 0.9, 0.95}
+var firstGuess = chances{0.2, 0.3, 0.5, 0.75, 0.9, 0.95, 0.98}
 
 // of returns the place of the chance behind so many tokens of agreement.
 func (chances) of(agree int) int { return min(bits.Len(uint(agree)), len(firstGuess)-1) }
@@ -47,7 +50,7 @@ func (p *planner) drafts() {
 			decodes++
 		}
 	}
-	free := min(p.s.most-p.rows, p.outputs, p.room.Cells, p.draftRoom())
+	free := min(p.s.most-p.rows, p.outputs, p.room.Cells, p.draftRoom(decodes))
 	if decodes == 0 || free <= 0 {
 		return
 	}
@@ -61,14 +64,31 @@ func (p *planner) drafts() {
 	p.take(base, decodes, free)
 }
 
-// draftRoom returns how many rows drafts may add: where prompts wait only those that
-// fill up the kernels' last pass, else as many as add at most Limits.Step.
-func (p *planner) draftRoom() int {
+// draftRoom returns how many rows drafts may add to those of the decodes: where
+// prompts wait only those that fill up the kernels' last pass, else as many as add
+// at most Limits.Step, and twice that to a lone decode, which delays nobody.
+func (p *planner) draftRoom(decodes int) int {
+	s := p.s
 	if p.prompting {
-		align := p.s.limits.Align
+		align := s.limits.Align
 		return (align - p.rows%align) % align
 	}
-	return p.budget()
+	if s.limits.Step == 0 {
+		return s.most
+	}
+	allowed := s.cost(p.rows, p.scores()) + s.limits.Step
+	if decodes == 1 {
+		allowed += s.limits.Step
+	}
+	return sort.Search(s.most, func(i int) bool { return p.costWith(i+1) > allowed })
+}
+
+// scores returns how many rows of the plan give scores.
+func (p *planner) scores() int { return p.s.limits.Outputs - p.outputs }
+
+// costWith predicts the step with so many drafts more.
+func (p *planner) costWith(drafts int) time.Duration {
+	return p.s.cost(p.rows+drafts, p.scores()+drafts)
 }
 
 // drafting tells whether draft rows may follow these rows of r.
@@ -76,14 +96,11 @@ func (p *planner) drafting(r *request, rows Rows) bool { return rows.Last && r.k
 
 // least returns the chance below which one more row can't pay, whatever the others do.
 func (p *planner) least(base, decodes, free int) float64 {
-	s := p.s
-	now, cheapest := s.cost(p.rows), -1.
+	now, cheapest := p.costWith(0), math.Inf(1)
 	for t := 1; t <= min(free, mostDrafts); t++ {
-		if per := float64(s.cost(p.rows+t)-now) / float64(t); cheapest < 0 || per < cheapest {
-			cheapest = per
-		}
+		cheapest = min(cheapest, float64(p.costWith(t)-now)/float64(t))
 	}
-	return cheapest * float64(decodes) / max(1, float64(s.cost(base)))
+	return cheapest * float64(decodes) / max(1, float64(p.s.cost(base, decodes)))
 }
 
 // guess lists what each draft row of r would add, where it may pay at all.
@@ -119,11 +136,11 @@ func (p *planner) guess(at int, r *request, least float64, free int) {
 func (p *planner) take(base, decodes, free int) {
 	s := p.s
 	slices.SortStableFunc(s.gains, func(a, b gain) int { return cmp.Compare(b.tokens, a.tokens) })
-	tokens, alone, now := float64(decodes), s.cost(base), s.cost(p.rows)
+	tokens, alone, now := float64(decodes), s.cost(base, decodes), p.costWith(0)
 	best, rate := 0, tokens/float64(alone)
 	for i, g := range s.gains[:min(free, len(s.gains))] {
 		tokens += g.tokens
-		if r := tokens / float64(alone+s.cost(p.rows+i+1)-now); r >= rate {
+		if r := tokens / float64(alone+p.costWith(i+1)-now); r >= rate {
 			best, rate = i+1, r
 		}
 	}

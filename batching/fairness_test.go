@@ -49,8 +49,8 @@ func (d *duel) round() {
 			d.more(d.s.live[o.ID].tenant.name)
 		}
 	}
-	d.s.Commit(plan, outcomes, d.s.cost(plan.Len()))
-	d.now = d.now.Add(d.s.cost(plan.Len()))
+	d.s.Commit(plan, outcomes, d.s.cost(plan.Len(), 0))
+	d.now = d.now.Add(d.s.cost(plan.Len(), 0))
 }
 
 // gap returns by how much the weighted service of the two differs.

@@ -62,8 +62,8 @@ func (g *gate) prices(s *Scheduler) *forecaster {
 	decodes := min(g.slots, len(s.running)+len(s.waiting)+1)
 	return &forecaster{
 		limits: s.limits, slots: g.slots,
-		row:  float64(s.cost(chunk)) / float64(chunk) * g.pace(),
-		step: float64(s.cost(decodes)) * g.pace(),
+		row:  float64(s.cost(chunk, 1)) / float64(chunk) * g.pace(),
+		step: float64(s.cost(decodes, decodes)) * g.pace(),
 	}
 }
 

@@ -112,8 +112,8 @@ func (p *planner) budget() int {
 	if s.limits.Step == 0 || most <= align {
 		return most
 	}
-	allowed := s.cost(p.rows) + s.limits.Step
-	passes := sort.Search(most/align, func(i int) bool { return s.cost(p.rows+(i+1)*align) > allowed })
+	allowed := s.cost(p.rows, 0) + s.limits.Step
+	passes := sort.Search(most/align, func(i int) bool { return s.cost(p.rows+(i+1)*align, 0) > allowed })
 	return max(1, passes) * align
 }
 
@@ -126,10 +126,26 @@ func (s *Scheduler) behind() int {
 	return sum / max(1, len(s.running))
 }
 
-// cost predicts a step of that many rows, filled up to whole passes.
-func (s *Scheduler) cost(rows int) time.Duration {
+// cost predicts a step of that many rows, of which so many give scores.
+func (s *Scheduler) cost(rows, outputs int) time.Duration {
+	return s.costs.Predict(s.priced(rows, outputs))
+}
+
+// priced describes a step, filled up to whole passes.
+func (s *Scheduler) priced(rows, outputs int) Step {
 	align := s.limits.Align
-	return s.costs.Predict((rows+align-1)/align*align, s.attended)
+	return Step{(rows + align - 1) / align * align, outputs, s.attended}
+}
+
+// outputs returns how many rows of a plan give scores.
+func (s *Scheduler) outputs(plan Plan) int {
+	n := 0
+	for _, rows := range plan {
+		if r := s.live[rows.ID]; r != nil {
+			n += r.outputs(rows)
+		}
+	}
+	return n
 }
 
 // decodes plans the known rows of each running request that decodes: one at

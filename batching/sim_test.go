@@ -252,7 +252,7 @@ func (m *sim) compute(plan Plan) {
 			outcomes = append(outcomes, m.outcome(r))
 		}
 	}
-	took := m.s.cost(plan.Len())
+	took := m.s.cost(plan.Len(), 0)
 	m.now = m.now.Add(took)
 	m.s.Commit(plan, outcomes, took)
 	for _, o := range outcomes {
@@ -330,7 +330,7 @@ func (m *sim) checkWaits(plan Plan) {
 			continue
 		}
 		q.waited++
-		long := m.limits.Step > 0 && m.s.cost(plan.Len()) > m.limits.Step && plan.Len() > max(1, m.limits.Align)
+		long := m.limits.Step > 0 && m.s.cost(plan.Len(), 0) > m.limits.Step && plan.Len() > max(1, m.limits.Align)
 		if q.waited > 1 || long || m.limits.Fuse {
 			m.t.Fatalf("the decode of request %d waits for %d steps, now behind %d prompt rows", id, q.waited, plan.Len())
 		}

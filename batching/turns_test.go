@@ -52,7 +52,7 @@ func (w *world) compute(plan Plan, left map[ReqID]int) {
 			}
 		}
 	}
-	took := w.s.costs.Predict(plan.Len(), 0)
+	took := w.s.costs.Predict(Step{Rows: plan.Len()})
 	w.now = w.now.Add(took)
 	w.s.Commit(plan, outcomes, took)
 	if err := w.s.Check(); err != nil {

@@ -110,7 +110,7 @@ func (w *world) step(ended ...ReqID) string {
 		}
 	}
 	w.forced = nil
-	took := w.s.costs.Predict(plan.Len(), 0)
+	took := w.s.costs.Predict(Step{Rows: plan.Len()})
 	w.now = w.now.Add(took)
 	w.s.Commit(plan, outcomes, took)
 	if err := w.s.Check(); err != nil {

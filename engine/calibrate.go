@@ -9,12 +9,11 @@ import (
 	"github.com/moltbot/moltbot/batching"
 )
 
-// calibrated are the steps that are measured, by rows. The smaller ones are
-// decodes, each row with its scores; the larger ones prompts, without.
+// calibrated are the steps that are measured, by rows, of which the last gives scores.
 var calibrated = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512}
 
 const (
-	mostDecodes = 16 // rows of the largest step that is measured with scores
+	mostDecodes = 16 // rows of the step that is measured with all their scores
 	fewCells    = 128
 )
 
@@ -28,15 +27,17 @@ func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
 		if rows > min(b.Shape().Rows, b.Shape().Cells/2) || (rows > 1 && !time.Now().Before(m.until)) {
 			break
 		}
-		took, err := m.best(rows)
+		took, err := m.best(rows, false)
 		if err != nil {
 			return nil, fmt.Errorf("engine: calibrate a step of %d rows: %w", rows, err)
 		}
 		costs.Points = append(costs.Points, batching.Point{Rows: rows, Time: took})
 	}
 	inOrder(costs.Points)
-	cell, err := m.cell(costs)
-	costs.Cell = cell
+	var err error
+	if costs.Cell, err = m.cell(costs); err == nil {
+		costs.Output, err = m.output(costs)
+	}
 	return costs, err
 }
 
@@ -61,12 +62,12 @@ const (
 )
 
 // best returns the shortest of some steps, of fewer when time is short.
-func (m *meter) best(rows int) (time.Duration, error) {
+func (m *meter) best(rows int, scores bool) (time.Duration, error) {
 	var times []time.Duration
 	for len(times) < enough(rows) && (len(times) == 0 || time.Now().Before(m.until)) {
 		m.backend.Remove(0, 0)
 		m.held = 0
-		took, err := m.step(rows, rows <= min(mostDecodes, m.backend.Shape().Outputs))
+		took, err := m.step(rows, scores)
 		if err != nil {
 			return 0, err
 		}
@@ -82,11 +83,24 @@ func enough(rows int) int {
 	return repeats
 }
 
-// step times rows that follow what sequence 0 holds.
-func (m *meter) step(n int, output bool) (time.Duration, error) {
+// output returns the nanoseconds that the scores of one more row take.
+func (m *meter) output(costs *batching.Costs) (float64, error) {
+	rows := min(mostDecodes, m.backend.Shape().Outputs, costs.Points[len(costs.Points)-1].Rows)
+	if rows < 2 {
+		return 0, nil
+	}
+	took, err := m.best(rows, true)
+	if err != nil {
+		return 0, fmt.Errorf("engine: calibrate the scores of %d rows: %w", rows, err)
+	}
+	return max(0, float64(took-costs.Predict(batching.Step{Rows: rows}))/float64(rows-1)), nil
+}
+
+// step times rows that follow what sequence 0 holds; all of them give scores, or the last.
+func (m *meter) step(n int, scores bool) (time.Duration, error) {
 	rows := make([]Row, n)
 	for i := range rows {
-		rows[i] = Row{Pos: Pos(m.held + i), Output: output}
+		rows[i] = Row{Pos: Pos(m.held + i), Output: scores}
 	}
 	rows[n-1].Output = true
 	began := time.Now()
@@ -102,9 +116,9 @@ func (m *meter) cell(costs *batching.Costs) (float64, error) {
 	if held < fewCells {
 		return 0, nil
 	}
-	alone, behind := costs.Predict(rows, 0), time.Duration(math.MaxInt64)
+	alone, behind := costs.Predict(batching.Step{Rows: rows}), time.Duration(math.MaxInt64)
 	for range 3 {
-		took, err := m.step(rows, rows <= m.backend.Shape().Outputs)
+		took, err := m.step(rows, false)
 		if err != nil {
 			return 0, fmt.Errorf("engine: calibrate rows behind %d cells: %w", m.held, err)
 		}

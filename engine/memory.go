@@ -76,7 +76,7 @@ func (e *Engine) start(q *sequence) batching.Started {
 	e.holder[opened.Seq] = q.id
 	if q.cached < 0 {
 		q.cached, q.started = opened.Len, time.Now()
-		e.reuse.add(len(q.stream.request.Prompt), opened, e.costs.Predict(opened.Len, opened.Len/2))
+		e.reuse.add(len(q.stream.request.Prompt), opened, e.costs.Predict(batching.Step{Rows: opened.Len, Cells: opened.Len / 2}))
 	}
 	e.cache.Evict(e.shape.Cells) // what is still idle would cost every step and serves none
 	return batching.Started{Computed: opened.Len, Cells: opened.Cells}

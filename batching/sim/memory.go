@@ -30,8 +30,6 @@ func newMemory(cells, kept int) memory {
 	return m
 }
 
-func (m *memory) held() int { return len(m.refs) - len(m.free) }
-
 // own is the name of what a request keeps for itself.
 func (q *live) own() string { return "request " + strconv.Itoa(int(q.id)) }
 

@@ -58,7 +58,7 @@ func newRun(c Config, arrivals []Arrival) (*run, error) {
 	if err := errors.Join(c.Costs.Check(), c.Belief.Check()); err != nil {
 		return nil, err
 	}
-	belief := batching.Costs{Points: slices.Clone(c.Belief.Points), Cell: c.Belief.Cell}
+	belief := batching.Costs{Points: slices.Clone(c.Belief.Points), Output: c.Belief.Output, Cell: c.Belief.Cell}
 	var err error
 	r.sched, err = batching.New(c.Limits, &belief, r)
 	r.results = make([]Result, len(arrivals))
@@ -128,12 +128,23 @@ func (r *run) step() error {
 
 // takes returns how long a step really takes.
 func (r *run) takes(plan batching.Plan) time.Duration {
-	rows := (plan.Len() + r.Limits.Align - 1) / r.Limits.Align * r.Limits.Align
-	took := float64(r.Costs.Predict(rows, r.held())) * r.Slower
+	took := float64(r.Costs.Predict(r.priced(plan))) * r.Slower
 	if r.Noise > 0 {
 		took *= math.Exp(r.Noise * r.rnd.NormFloat64())
 	}
 	return time.Duration(took)
+}
+
+// priced describes a plan: each row attends to the cells of its own request.
+func (r *run) priced(plan batching.Plan) batching.Step {
+	rows, cells, outputs := plan.Len(), 0, 0
+	for _, part := range plan {
+		cells += part.N * len(r.live[part.ID].cells)
+		if part.Last {
+			outputs += 1 + part.Draft
+		}
+	}
+	return batching.Step{Rows: (rows + r.Limits.Align - 1) / r.Limits.Align * r.Limits.Align, Outputs: outputs, Cells: cells / max(1, rows)}
 }
 
 // tokens gives q one token, and the drafts before it that come true.

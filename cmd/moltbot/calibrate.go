@@ -19,6 +19,9 @@ import (
 // calibration is how long the first start on a machine measures steps.
 const calibration = 4 * time.Second
 
+// meaning changes with what the numbers of a table say.
+const meaning = "scores apart"
+
 // costTable is what steps cost, and the file where the next start finds it.
 type costTable struct {
 	costs *batching.Costs // the engine refines it while it runs
@@ -59,7 +62,7 @@ func (t costTable) keep() {
 // model with its number formats, and how it is run.
 func fingerprint(b engine.Backend, p plan) string {
 	h := sha256.New()
-	fmt.Fprintln(h, cpuModel(), runtime.NumCPU(), p.Threads, p.GPULayers, p.KVType, p.KVTypeV, p.FlashAttention, p.swaFull, p.SplitMode, p.TensorSplit, p.MainGPU, p.RPC, p.Batch, p.Parallel, p.info.Size)
+	fmt.Fprintln(h, meaning, cpuModel(), runtime.NumCPU(), p.Threads, p.GPULayers, p.KVType, p.KVTypeV, p.FlashAttention, p.swaFull, p.SplitMode, p.TensorSplit, p.MainGPU, p.RPC, p.Batch, p.Parallel, p.info.Size)
 	h.Write(b.Identity())
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

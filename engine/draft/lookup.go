@@ -22,13 +22,12 @@ type pair [2]kvcache.Token
 
 const (
 	candidates = 16 // earlier occurrences that are looked at
-	longest    = 16 // tokens of agreement that are counted
-	perToken   = 2  // proposed for each token of agreement
+	longest    = 32 // tokens of agreement that are counted
 )
 
-// Propose returns at most that many tokens that may follow known, and how many
-// at its end agree with where they come from; none when its last two are new. Known may only grow between calls; the answer is valid
-// until the next one.
+// Propose returns that many tokens that may follow known, and how many at its end
+// agree with where they come from; none when its last two are new. Known may only
+// grow between calls; the answer is valid until the next one.
 func (l *Lookup) Propose(known []kvcache.Token, most int) (drafts []kvcache.Token, agree int) {
 	if len(known) < 2 || most <= 0 {
 		return nil, 0
@@ -38,7 +37,7 @@ func (l *Lookup) Propose(known []kvcache.Token, most int) (drafts []kvcache.Toke
 	if length == 0 {
 		return nil, 0
 	}
-	return l.copy(known, at+1, min(most, perToken*length)), length
+	return l.copy(known, at+1, most), length
 }
 
 // copy returns n tokens from known[from] on; where they reach the end, what was
