@@ -62,10 +62,11 @@ func (known callSyntax) parse(text string, partial bool) (Parts, error) {
 	for {
 		before, rest, opened := strings.Cut(text, callOpen)
 		if !opened {
-			p.say(held(text, partial))
+			p.say(held(text, callOpen, partial))
 			return p, nil
 		}
 		body, after, closed := strings.Cut(rest, callClose)
+		body = held(body, callClose, partial && !closed)
 		call, ok := known.read(body)
 		switch {
 		case ok:
@@ -95,12 +96,12 @@ func (p *Parts) say(text string) {
 }
 
 // held leaves out what may become a tag, as long as more may come.
-func held(text string, partial bool) string {
+func held(text, tag string, partial bool) string {
 	if !partial {
 		return text
 	}
-	for n := min(len(callOpen)-1, len(text)); n > 0; n-- {
-		if strings.HasSuffix(text, callOpen[:n]) {
+	for n := min(len(tag)-1, len(text)); n > 0; n-- {
+		if strings.HasSuffix(text, tag[:n]) {
 			return text[:len(text)-n]
 		}
 	}

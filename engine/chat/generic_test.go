@@ -188,6 +188,15 @@ func TestCallsStreamHoweverTheyAreCut(t *testing.T) {
 	})
 }
 
+func TestHalfAnEndTagIsNotTold(t *testing.T) {
+	p := generic(t, ask(chat.Choice{})).Parser()
+	got := run(t, p, `<tool_call>{"name": "look", "arguments": {"a": 1</tool`, "_call>")
+	want := chat.Parts{Calls: []chat.ToolCall{{Name: "look", Arguments: `{"a": 1`}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestArgumentsComeAsTheyAreWritten(t *testing.T) {
 	p := generic(t, ask(chat.Choice{})).Parser()
 	var early string
