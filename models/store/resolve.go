@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/moltbot/moltbot/internal/spelling"
 )
 
 // MissingError says that a known model's file isn't in the data folder: Pull gets it.
@@ -63,7 +65,7 @@ func whyNot(nameOrPath, dataDir string) error {
 		return fmt.Errorf("model file: %w", err)
 	}
 	known := names(dataDir)
-	return &UnknownError{Name: nameOrPath, Known: known, Nearest: nearest(nameOrPath, known)}
+	return &UnknownError{Name: nameOrPath, Known: known, Nearest: spelling.Nearest(nameOrPath, known, 1./3)}
 }
 
 func isPath(s string) bool { return strings.ContainsRune(s, filepath.Separator) }
@@ -87,37 +89,4 @@ func names(dataDir string) []string {
 		}
 	}
 	return out
-}
-
-// nearest returns the name with the fewest edits, at most a third of its letters.
-func nearest(name string, among []string) (best string) {
-	fewest := 0
-	for _, s := range among {
-		n := edits(strings.ToLower(name), strings.ToLower(s))
-		if n <= max(len(s)/3, 1) && (best == "" || n < fewest) {
-			best, fewest = s, n
-		}
-	}
-	return best
-}
-
-// edits counts the letters to insert, delete or replace (Levenshtein 1966).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
