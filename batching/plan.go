@@ -31,8 +31,9 @@ func (p Plan) Len() int {
 // Next plans a step. An empty plan means that there is nothing to compute.
 //
 // Where steps alternate (Limits.Fuse is false), a decode waits for at most one
-// step of prompt rows, which takes Limits.Step at most. Where they fuse, every
-// step holds all decodes, and prompt rows add at most that. Adapters take turns (turns.go).
+// step of prompt rows, which takes Limits.Step at most; for prompts of a higher
+// class it waits for some (yield.go). Where they fuse, every step holds all
+// decodes, and prompt rows add at most that. Adapters take turns (turns.go).
 func (s *Scheduler) Next(room Room, now time.Time) Plan {
 	for range len(s.running) + 2 { // all that was planned may be paused to make room
 		for _, adapter := range s.turns.order() {
@@ -61,6 +62,7 @@ type planner struct {
 	opening   *request   // the waiting request that starts next, where opened is set
 	opened    bool       // opening is up to date
 	prompting bool       // prompts wait, or have rows in the step
+	urgent    int        // decodes of lower classes than this yield to prompts
 	queue     []*request // running prompts without rows yet, in order of service
 }
 
@@ -68,14 +70,15 @@ func (s *Scheduler) planner(room Room, now time.Time, adapter string) *planner {
 	s.step++
 	s.epoch++
 	s.attended = s.behind()
-	return &planner{s: s, now: now, adapter: adapter, room: room, outputs: s.limits.Outputs, looks: looksPerStep}
+	return &planner{s: s, now: now, adapter: adapter, room: room, outputs: s.limits.Outputs, looks: looksPerStep, urgent: nobody}
 }
 
 // fill chooses what kind of step it is.
 func (p *planner) fill() {
 	s := p.s
-	decodes := slices.ContainsFunc(s.running, func(r *request) bool { return p.mine(r) && r.decoding() })
+	decodes := p.decode(func(*request) bool { return true })
 	p.prompting = p.promptsWait()
+	p.rankPrompts()
 	switch {
 	case !decodes:
 		p.prompts(s.most)
@@ -83,14 +86,21 @@ func (p *planner) fill() {
 		p.decodes()
 		p.prompts(p.budget())
 		p.drafts()
-	case p.prompting && !s.decodeNext:
+	case p.prompting && (!s.decodeNext || !p.decode(p.insists)):
 		p.prompts(p.budget())
+		p.urgent = nobody
 	}
-	if decodes && len(p.plan) == 0 {
+	prompted := len(p.plan) > 0
+	if decodes && !prompted {
 		p.decodes()
 		p.drafts()
 	}
-	s.promptStep = slices.ContainsFunc(s.running, func(r *request) bool { return p.mine(r) && r.decoding() && r.planned != s.step })
+	s.promptStep = prompted && p.decode(func(r *request) bool { return r.planned != s.step })
+}
+
+// decode tells whether any request of which that holds decodes.
+func (p *planner) decode(that func(*request) bool) bool {
+	return slices.ContainsFunc(p.s.running, func(r *request) bool { return p.mine(r) && r.decoding() && that(r) })
 }
 
 // promptsWait tells whether a step for prompts would have rows.
@@ -152,7 +162,7 @@ func (s *Scheduler) outputs(plan Plan) int {
 // least, more while the step has rows for those that follow.
 func (p *planner) decodes() {
 	s := p.s
-	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return !p.mine(r) || !r.decoding() })
+	s.some = slices.DeleteFunc(append(s.some[:0], s.running...), func(r *request) bool { return !p.mine(r) || !r.decoding() || !p.insists(r) })
 	for i, r := range s.some {
 		if p.makeRoom(r) {
 			p.add(r, max(1, s.most-p.rows-len(s.some[i+1:])))

@@ -22,17 +22,19 @@ type sim struct {
 	family [3]int      // tokens that requests of a family share
 	asked  map[ReqID]int
 	steps  int
+	before int // the most urgent prompt before the step was planned
 }
 
 type simRequest struct {
-	job    Job
-	family int
-	known  int
-	goal   int   // tokens that it is to have in the end
-	cells  []int // of its sequence
-	runs   bool
-	begun  bool
-	waited int // steps since a decode last advanced
+	job     Job
+	family  int
+	known   int
+	goal    int   // tokens that it is to have in the end
+	cells   []int // of its sequence
+	runs    bool
+	begun   bool
+	waited  int // steps since a decode last advanced
+	yielded int // steps since then that had prompts of a higher class
 }
 
 func newSim(t *rapid.T) *sim {
@@ -149,7 +151,7 @@ func (m *sim) Pause(id ReqID) int {
 	if q == nil || !q.runs {
 		m.t.Fatalf("request %d paused but not running", id)
 	}
-	q.runs, q.waited = false, 0
+	q.runs, q.waited, q.yielded = false, 0, 0
 	return m.shrink(q, 0)
 }
 
@@ -229,12 +231,16 @@ func (m *sim) expire() {
 func (m *sim) step(t *rapid.T) {
 	m.expire()
 	m.asked = map[ReqID]int{}
+	m.before = m.urgent()
 	plan := m.s.Next(m.room(), m.now)
 	if len(plan) == 0 && len(m.live) > 0 {
 		t.Fatalf("%d requests live, and nothing is planned", len(m.live))
 	}
 	m.checkPlan(plan)
 	if rapid.IntRange(0, 19).Draw(t, "no slot") == 0 && m.s.NoSlot(plan) {
+		for _, r := range plan {
+			m.live[r.ID].waited, m.live[r.ID].yielded = 0, 0 // its turn was lost; it counts anew
+		}
 		return
 	}
 	m.compute(plan)
@@ -247,7 +253,7 @@ func (m *sim) compute(plan Plan) {
 	for _, r := range plan {
 		q := m.live[r.ID]
 		m.grow(q, r.N)
-		q.waited = 0
+		q.waited, q.yielded = 0, 0
 		if r.Last {
 			outcomes = append(outcomes, m.outcome(r))
 		}
@@ -317,24 +323,45 @@ func (m *sim) checkRows(r Rows) {
 }
 
 // checkWaits: a decode is part of the step that is computed, or of the next one,
-// and the step that it waits for is as short as was asked for.
+// and the step that it waits for is as short as was asked for. Behind prompts of a
+// higher class it waits for some more.
 func (m *sim) checkWaits(plan Plan) {
-	planned := map[ReqID]bool{}
+	planned, prompts := map[ReqID]bool{}, false
 	for _, r := range plan {
 		planned[r.ID] = true
+		prompts = prompts || !m.live[r.ID].decodes()
 	}
+	urgent := max(m.before, m.urgent())
 	for id, q := range m.live {
-		missing := q.known - len(q.cells)
-		decodes := missing == 1 || missing <= burst && len(q.cells) >= q.job.Prompt
-		if !q.runs || !decodes || planned[id] {
+		if !q.runs || !q.decodes() || planned[id] {
 			continue
 		}
-		q.waited++
-		long := m.limits.Step > 0 && m.s.cost(plan.Len(), 0) > m.limits.Step && plan.Len() > max(1, m.limits.Align)
-		if q.waited > 1 || long || m.limits.Fuse {
-			m.t.Fatalf("the decode of request %d waits for %d steps, now behind %d prompt rows", id, q.waited, plan.Len())
+		if int(q.job.Class) < urgent {
+			q.yielded++
+		} else {
+			q.waited++
+		}
+		long := prompts && m.limits.Step > 0 && m.s.cost(plan.Len(), 0) > m.limits.Step && plan.Len() > max(1, m.limits.Align)
+		if q.waited > 1 && q.yielded == 0 || q.waited+q.yielded > yields+2 || long || m.limits.Fuse {
+			m.t.Fatalf("the decode of request %d of class %d waits for %d steps, and yielded in %d, now to %d rows; prompts are of class %d", id, q.job.Class, q.waited, q.yielded, plan.Len(), urgent)
 		}
 	}
+}
+
+func (q *simRequest) decodes() bool {
+	missing := q.known - len(q.cells)
+	return missing == 1 || missing <= burst && len(q.cells) >= q.job.Prompt
+}
+
+// urgent is the highest class among prompts and those that wait.
+func (m *sim) urgent() int {
+	class := nobody
+	for _, q := range m.live {
+		if !q.runs || !q.decodes() {
+			class = max(class, int(q.job.Class))
+		}
+	}
+	return class
 }
 
 func (m *sim) check(t *rapid.T) {

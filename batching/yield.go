@@ -1,0 +1,27 @@
+package batching
+
+// yields is how many steps a decode waits for prompts of a higher class: at
+// 50 ms a step for less than half a second.
+const yields = 8
+
+// rankPrompts finds the highest class among the prompts that may have rows in the
+// step. Where steps fuse, decodes hold up no prompt, and so yield to none.
+func (p *planner) rankPrompts() {
+	if p.s.limits.Fuse {
+		return
+	}
+	if head := p.open(); head != nil {
+		p.urgent = int(head.class)
+	}
+	for _, r := range p.s.running {
+		if p.mine(r) && !r.decoding() {
+			p.urgent = max(p.urgent, int(r.class))
+		}
+	}
+}
+
+// insists tells whether a decode gets its rows before prompts get more: it is of
+// no lower class than the highest of them, or has waited long enough.
+func (p *planner) insists(r *request) bool {
+	return int(r.class) >= p.urgent || p.s.step-r.planned > yields
+}
