@@ -27,6 +27,9 @@ func (s *Scheduler) Submit(job Job, now time.Time) error {
 	}
 	r := newRequest(job, now)
 	r.tenant, r.accept = s.tenants.joins(job.Tenant), s.accept
+	if s.drafter != nil {
+		r.trust = s.drafter.trust
+	}
 	s.live[r.id] = r
 	s.turns.joins(r.adapter)
 	s.enqueue(r)

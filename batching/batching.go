@@ -13,7 +13,7 @@
 // NoSlot when the backend found no room for it, or Cancel of the plan's requests
 // when it failed otherwise; a plan that nothing came of is planned anew by the
 // next Next. Between Next and Commit only Submit and Cancel may come. Next calls
-// Look, Start, Pause and Propose, NoSlot calls Pause; Room must be true when Next
+// Look, Start, Pause, Propose and the Drafter, NoSlot calls Pause; Room must be true when Next
 // is called, and what Start and Pause report changes it during the call.
 //
 // A request has known tokens (its prompt and what was generated so far) and
@@ -21,7 +21,8 @@
 // of a step are known tokens that are not computed yet. One such row is a
 // decode, and so are a few that follow what was generated, where a grammar left
 // no choice; more are a prefill. Behind the last known token a decode may have
-// draft rows: guesses, of which the step keeps those that came true. A paused
+// draft rows: guesses, of which the step keeps those that came true; they are
+// what followed the same words before, or what a draft model says. A paused
 // request has computed none and starts over with all it knows.
 //
 // The order of service (order.go): class, raised by waiting; the tenant with
@@ -115,6 +116,7 @@ type Scheduler struct {
 	beside                 int        // requests that run in it at most, likewise
 	attended               int        // cells that a row of the step attends to, on average
 	accept                 chances    // that draft tokens come true, over all requests
+	drafter                *drafter   // nil: there is no draft model
 	gains                  []gain     // scratch of planner.drafts
 	some                   []*request // scratch of planner.decodes and planner.prompts
 }

@@ -48,6 +48,9 @@ func (r *request) check(l Limits) error {
 	if slices.Min(r.accept[:]) < 0 || slices.Max(r.accept[:]) > 1 {
 		return fmt.Errorf("batching: draft tokens of request %d come true with chances of %v", r.id, r.accept)
 	}
+	if t := r.trust; min(slices.Min(t.by[:]), t.next) < 0 || max(slices.Max(t.by[:]), t.next) > 1 {
+		return fmt.Errorf("batching: guesses for request %d come true with chances of %v", r.id, t)
+	}
 	return nil
 }
 

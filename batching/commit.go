@@ -10,16 +10,17 @@ type Outcome struct {
 	Ended  bool // the request is forgotten
 }
 
-// Commit records that plan was computed in that time, and what its Last rows gave.
+// Commit records that plan was computed in that time, drawing its guesses
+// included, and what its Last rows gave.
 func (s *Scheduler) Commit(plan Plan, outcomes []Outcome, took time.Duration) {
-	s.costs.Observe(s.priced(plan.Len(), s.outputs(plan)), took)
+	s.costs.Observe(s.priced(plan.Len(), s.outputs(plan)), took-s.drawing())
 	s.turns.spent += took
 	s.decodeNext, s.most, s.beside = s.promptStep, s.limits.Rows, s.limits.Seqs
 	for _, rows := range plan {
 		if r := s.live[rows.ID]; r != nil {
 			r.computed = rows.From + rows.N - rows.Draft
 			r.reached = max(r.reached, r.computed)
-			r.drafted = rows.Draft
+			r.drafted, r.drawn = rows.Draft, rows.Drawn
 		}
 	}
 	for _, o := range outcomes {
@@ -39,4 +40,12 @@ func (s *Scheduler) settle(r *request, o Outcome) {
 		s.gate.ended(r.known - r.prompt)
 		s.forget(r)
 	}
+}
+
+// drawing returns how long guessing for the plan took.
+func (s *Scheduler) drawing() time.Duration {
+	if s.drafter == nil {
+		return 0
+	}
+	return s.drafter.took
 }

@@ -38,6 +38,7 @@ func (chances) of(agree int) int { return min(bits.Len(uint(agree)), len(firstGu
 type gain struct {
 	at     int     // index in the plan
 	tokens float64 // chance that this row and those before it come true
+	drawn  bool    // the draft model guessed it
 }
 
 // drafts adds draft rows to the decodes of the plan, as many as make the most
@@ -61,6 +62,7 @@ func (p *planner) drafts() {
 			p.guess(i, r, least, free)
 		}
 	}
+	p.draw(base, decodes, free, least)
 	p.take(base, decodes, free)
 }
 
@@ -115,7 +117,7 @@ func (p *planner) guess(at int, r *request, least float64, free int) {
 	if slices.Max(r.accept[:]) <= least {
 		return
 	}
-	most := min(mostDrafts, free, r.remaining(mostDrafts+1)-1, p.s.limits.Cells-r.known-1)
+	most := p.mostFor(r, free)
 	if most <= 0 {
 		return
 	}
@@ -127,8 +129,18 @@ func (p *planner) guess(at int, r *request, least float64, free int) {
 		if chance <= least {
 			return
 		}
-		p.s.gains = append(p.s.gains, gain{at, chance})
+		p.s.gains = append(p.s.gains, gain{at: at, tokens: chance})
 	}
+}
+
+// mostFor returns how many drafts r may have in the step.
+func (p *planner) mostFor(r *request, free int) int {
+	return min(mostDrafts, free, r.remaining(mostDrafts+1)-1, p.s.limits.Cells-r.known-1)
+}
+
+// forgo takes the gains of a request from the list.
+func (p *planner) forgo(at int) {
+	p.s.gains = slices.DeleteFunc(p.s.gains, func(g gain) bool { return g.at == at })
 }
 
 // take adds the best of the rows listed: those with which the decodes give the
@@ -145,22 +157,30 @@ func (p *planner) take(base, decodes, free int) {
 		}
 	}
 	for _, g := range s.gains[:best] {
-		p.addDraft(&p.plan[g.at])
+		p.addDraft(&p.plan[g.at], g.drawn)
 	}
 }
 
-func (p *planner) addDraft(rows *Rows) {
+func (p *planner) addDraft(rows *Rows, drawn bool) {
 	rows.N++
 	rows.Draft++
+	rows.Drawn = drawn
 	p.rows++
 	p.room.Cells--
 	p.outputs--
-	p.s.live[rows.ID].quiet = 0
+	if !drawn {
+		p.s.live[rows.ID].quiet = 0
+	}
 }
 
 // learn hears how many of so many draft rows came true. Those behind the first
 // that didn't were not tried.
 func (s *Scheduler) learn(r *request, drafted, kept int) {
+	if r.drawn {
+		s.learnDrawn(r, drafted, kept)
+		return
+	}
+	s.learnDrawn(r, 0, 0)
 	for i := range min(kept+1, drafted) {
 		came := 0.
 		if i < kept {

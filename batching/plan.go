@@ -14,6 +14,7 @@ type Rows struct {
 	N     int  // how many, drafts included
 	Last  bool // the known ones end with the last known token: a new one is sampled
 	Draft int  // of N, the last ones: guesses, each sampled as well; above 0 only where Last is set
+	Drawn bool // the Drafter guessed these, and Effects.Propose didn't
 }
 
 // Plan is one step's batch, in order. A request stands in it at most once.
@@ -35,6 +36,9 @@ func (p Plan) Len() int {
 // class it waits for some (yield.go). Where they fuse, every step holds all
 // decodes, and prompt rows add at most that. Adapters take turns (turns.go).
 func (s *Scheduler) Next(room Room, now time.Time) Plan {
+	if s.drafter != nil {
+		s.drafter.took = 0
+	}
 	for range len(s.running) + 2 { // all that was planned may be paused to make room
 		for _, adapter := range s.turns.order() {
 			p := s.planner(room, now, adapter)
@@ -181,7 +185,7 @@ func (p *planner) add(r *request, budget int) int {
 	p.rows += n
 	p.room.Cells -= n
 	p.outputs -= r.outputs(rows)
-	r.planned, r.inPlan, r.served = p.s.step, n, p.now
+	r.planned, r.inPlan, r.served, r.levels = p.s.step, n, p.now, r.levels[:0]
 	return n
 }
 

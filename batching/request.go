@@ -33,11 +33,18 @@ type request struct {
 	planned int64 // the last step that has rows of it
 	inPlan  int   // how many those are
 	drafted int   // of the rows computed last
+	drawn   bool  // the draft model guessed them
 	parked  int64 // the step that paused it, which doesn't start it again
 
 	accept chances // that draft tokens come true
 	agree  int     // tokens that vouch for the drafts of the step
 	quiet  int     // steps since it had drafts, though there were some
+
+	trust  trust   // that guesses of the draft model come true
+	levels []uint8 // how sure it was of those of the step
+	idle   int     // steps since it was asked, though it could have been
+	wait   int     // steps after which it is tried again
+	trial  bool    // it is tried, and no guess came true yet
 }
 
 func (r *request) missing() int { return r.known - r.computed }
@@ -69,7 +76,7 @@ func byArrival(a, b *request) int { return int(a.id - b.id) }
 func newRequest(j Job, now time.Time) *request {
 	return &request{
 		id: j.ID, class: j.Class, prompt: j.Prompt, known: j.Prompt, maxTokens: j.MaxTokens,
-		deadline: j.Deadline, everyRow: j.EveryRow, adapter: j.Adapter, since: now, looked: -1, boost: nobody,
+		deadline: j.Deadline, everyRow: j.EveryRow, adapter: j.Adapter, since: now, looked: -1, boost: nobody, wait: tryAgain,
 	}
 }
 

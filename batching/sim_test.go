@@ -23,6 +23,9 @@ type sim struct {
 	asked  map[ReqID]int
 	steps  int
 	before int // the most urgent prompt before the step was planned
+
+	guesses map[ReqID]int // of the draft model in this step
+	ahead   map[ReqID]int // known tokens that it has computed
 }
 
 type simRequest struct {
@@ -60,7 +63,60 @@ func newSim(t *rapid.T) *sim {
 		t.Fatal(err)
 	}
 	m.s = s
+	if rapid.Bool().Draw(t, "draft model") {
+		m.draftWith(rapid.IntRange(l.Seqs, 64).Draw(t, "wide"))
+	}
 	return m
+}
+
+func (m *sim) draftWith(rows int) {
+	m.ahead = map[ReqID]int{}
+	if err := m.s.DraftWith(m, &Costs{Points: []Point{{1, ms / 4}, {64, 5 * ms}}}, rows); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// Lag implements Drafter; now and then the draft model has no room.
+func (m *sim) Lag(id ReqID) int {
+	q := m.live[id]
+	if q == nil || !q.runs {
+		m.t.Fatalf("request %d is to be guessed for, and doesn't run", id)
+	}
+	if rapid.IntRange(0, 9).Draw(m.t, "no room") == 0 {
+		return 0
+	}
+	m.ahead[id] = min(m.ahead[id], q.known-1)
+	return q.known - m.ahead[id]
+}
+
+// Draw implements Drafter.
+func (m *sim) Draw(asks []Ask) (sure []float64, took time.Duration) {
+	rows := 0
+	for _, a := range asks {
+		rows += a.Rows
+		sure = append(sure, m.guess(a))
+	}
+	if rows > m.s.drafter.wide {
+		m.t.Fatalf("the draft model is to compute %d rows at once, %d are possible", rows, m.s.drafter.wide)
+	}
+	return sure, time.Duration(rapid.IntRange(0, 3).Draw(m.t, "took")) * ms
+}
+
+func (m *sim) guess(a Ask) (sure float64) {
+	q := m.live[a.ID]
+	if a.Rows < 1 || a.Guesses != m.guesses[a.ID] || q.known+a.Guesses+1 >= m.limits.Cells {
+		m.t.Fatalf("%+v of %d tokens after %d guesses", a, q.known, m.guesses[a.ID])
+	}
+	if a.Guesses == 0 {
+		m.ahead[a.ID] += a.Rows
+	}
+	if m.ahead[a.ID] == q.known {
+		sure = rapid.Float64Range(0, 1).Draw(m.t, "sure")
+	}
+	if sure > 0 {
+		m.guesses[a.ID]++
+	}
+	return sure
 }
 
 // found returns what is computed, or about to be, of the tokens of q.
@@ -230,7 +286,7 @@ func (m *sim) expire() {
 
 func (m *sim) step(t *rapid.T) {
 	m.expire()
-	m.asked = map[ReqID]int{}
+	m.asked, m.guesses = map[ReqID]int{}, map[ReqID]int{}
 	m.before = m.urgent()
 	plan := m.s.Next(m.room(), m.now)
 	if len(plan) == 0 && len(m.live) > 0 {
@@ -258,7 +314,7 @@ func (m *sim) compute(plan Plan) {
 			outcomes = append(outcomes, m.outcome(r))
 		}
 	}
-	took := m.s.cost(plan.Len(), 0)
+	took := m.s.cost(plan.Len(), 0) + m.s.drawing()
 	m.now = m.now.Add(took)
 	m.s.Commit(plan, outcomes, took)
 	for _, o := range outcomes {
@@ -316,6 +372,9 @@ func (m *sim) checkRows(r Rows) {
 	q := m.live[r.ID]
 	if q == nil || !q.runs || r.From != len(q.cells) || r.N-r.Draft < 1 || r.From+r.N-r.Draft > q.known {
 		m.t.Fatalf("rows %+v of %+v", r, q)
+	}
+	if r.Drawn && r.Draft > m.guesses[r.ID] {
+		m.t.Fatalf("rows %+v after %d guesses", r, m.guesses[r.ID])
 	}
 	if r.Last != (r.From+r.N-r.Draft == q.known) || r.Draft > 0 && !r.Last {
 		m.t.Fatalf("rows %+v: is the last of %d tokens among them?", r, q.known)

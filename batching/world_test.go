@@ -1,6 +1,7 @@
 package batching
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 type recorder struct {
 	prefix map[ReqID]Prefix // what Look and Start find
 	drafts map[ReqID]int    // tokens that may be proposed
+	agree  int              // with how many that agree; 0: two
 	freed  map[ReqID]int    // cells that a pause frees; absent: what the test's room counts
 	log    []string
 	looks  int
@@ -37,7 +39,9 @@ func (f *recorder) Pause(id ReqID) int {
 	return f.world.s.live[id].computed
 }
 
-func (f *recorder) Propose(id ReqID, most int) (n, agree int) { return min(most, f.drafts[id]), 2 }
+func (f *recorder) Propose(id ReqID, most int) (n, agree int) {
+	return min(most, f.drafts[id]), cmp.Or(f.agree, 2)
+}
 
 func (f *recorder) want(t *testing.T, lines ...string) {
 	t.Helper()
@@ -101,7 +105,12 @@ func (w *world) plan() Plan { return w.s.Next(w.room(), w.now) }
 // sampled; "2:5+3?2!" has two drafts among three rows.
 func (w *world) step(ended ...ReqID) string {
 	w.t.Helper()
-	plan := w.plan()
+	return w.carryOut(w.plan(), ended...)
+}
+
+// carryOut plays a plan and shows it.
+func (w *world) carryOut(plan Plan, ended ...ReqID) string {
+	w.t.Helper()
 	var outcomes []Outcome
 	for _, r := range plan {
 		if r.Last {
@@ -112,7 +121,7 @@ func (w *world) step(ended ...ReqID) string {
 	w.forced = nil
 	took := w.s.costs.Predict(Step{Rows: plan.Len()})
 	w.now = w.now.Add(took)
-	w.s.Commit(plan, outcomes, took)
+	w.s.Commit(plan, outcomes, took+w.s.drawing())
 	if err := w.s.Check(); err != nil {
 		w.t.Fatal(err)
 	}

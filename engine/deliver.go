@@ -48,10 +48,18 @@ func (q *sequence) appendRows(rows []Row, r batching.Rows) []Row {
 			rows[len(rows)-1-i].Output = true
 		}
 	}
-	for i, token := range q.drafts[:r.Draft] {
+	for i, token := range q.proposed(r) {
 		rows = append(rows, Row{Token: token, Pos: Pos(known + i), Seq: q.seq, Output: true})
 	}
 	return rows
+}
+
+// proposed returns the drafts among a plan's rows.
+func (q *sequence) proposed(r batching.Rows) []Token {
+	if r.Drawn {
+		return q.guesses[:r.Draft]
+	}
+	return q.drafts[:r.Draft]
 }
 
 // output is a request whose next tokens are due, and the scores they are chosen by.
@@ -129,7 +137,7 @@ func (e *Engine) outputs(plan batching.Plan) []output {
 			continue
 		}
 		q := e.live[r.ID]
-		o := output{q: q, drafts: q.drafts[:r.Draft], known: len(q.tokens), logits: make([][]float32, 0, r.Draft+1)}
+		o := output{q: q, drafts: q.proposed(r), known: len(q.tokens), logits: make([][]float32, 0, r.Draft+1)}
 		for i := row - r.Draft - 1; i < row; i++ {
 			o.logits = append(o.logits, e.backend.Logits(i))
 		}

@@ -1,8 +1,8 @@
 // Package engine runs one loaded model: the step loop, sampling, streams.
 //
-// Owns: the goroutine that calls the Backend, the live requests and their
-// streams. One goroutine touches scheduler, cache and backend, so none of them
-// has a lock.
+// Owns: the goroutine that calls the Backend, and that of a draft model; the live
+// requests and their streams. One goroutine touches scheduler, cache and backends,
+// so none of them has a lock.
 // Must not import: cgo, net, anything that knows HTTP.
 // Flow: Submit puts a request into the inbox; each step drains the inbox, asks
 // batching what to compute, keeps the cache's ledger, lets the Backend decode,
@@ -29,8 +29,9 @@ type Config struct {
 	Costs    *batching.Costs // of steps, from Calibrate; nil: learned by running
 	Limits   Limits
 	Cache    Cache
-	NoDrafts bool // nothing is guessed
-	Workers  int  // goroutines that sample; 0: as many as there are processors
+	Draft    *Draft // a draft model; nil: none
+	NoDrafts bool   // nothing is guessed
+	Workers  int    // goroutines that sample; 0: as many as there are processors
 	Log      zerolog.Logger
 }
 
@@ -67,7 +68,8 @@ type Engine struct {
 	sched   *batching.Scheduler
 	costs   *batching.Costs
 	cache   kvcache.Cache
-	cells   cells // does what the cache decides
+	cells   cells    // does what the cache decides
+	drafter *drafter // nil: there is no draft model, or it isn't asked
 	blobs   *blobs.Store
 	live    map[batching.ReqID]*sequence
 	holder  map[SeqID]batching.ReqID // who runs, or ran last, on a sequence
@@ -79,7 +81,8 @@ type Engine struct {
 	failure error  // why the loop ended before its time; read by others once the inbox is closed
 }
 
-// New starts the step loop over a backend, which it owns from then on.
+// New starts the step loop over a backend, which it owns from then on. After an
+// error the caller still owns it.
 func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 	shape := b.Shape()
 	if cfg.Context <= 0 || cfg.Context > shape.Cells {
@@ -98,6 +101,9 @@ func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 	}
 	var err error
 	if e.sched, err = batching.New(e.limits(), e.costs, effects{e}); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	if err := e.openDraft(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	if err := e.openCache(); err != nil {

@@ -16,6 +16,7 @@ func (e *Engine) run() {
 	runtime.LockOSThread() // the backend's threads and device belong to this one
 	defer close(e.done)
 	defer e.backend.Close()
+	defer e.closeDraft()
 	defer e.closeCache()
 	for !e.closing || len(e.live) > 0 {
 		if len(e.live) == 0 {

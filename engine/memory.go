@@ -101,6 +101,7 @@ func (e *Engine) vacate(q *sequence, keep bool) (freed int) {
 	if err != nil {
 		panic(err) // the ledger and the sequence disagree
 	}
-	q.held, q.computed = false, 0
+	e.drafter.drop(q.seq)
+	q.held, q.computed, q.alone = false, 0, false
 	return freed
 }

@@ -31,6 +31,9 @@ type sequence struct {
 	drafts []Token // proposed for the next step
 	failed bool    // what it computed can't be trusted
 
+	guesses []Token // of the draft model, likewise
+	alone   bool    // the draft model has no room for it
+
 	seq      SeqID
 	held     bool // seq is ours
 	computed int  // tokens in seq

@@ -23,7 +23,8 @@ const MaxSeqs = 256
 type Context struct {
 	c       *C.struct_llama_context
 	model   *Model
-	pools   threadpools
+	pools   *threadpools
+	threads [2]int // of one row, of more
 	abort   abortFlag
 	rows    int // of one batch
 	seqs    int
@@ -52,7 +53,7 @@ func newContext(m *Model, p ContextParams) (*Context, error) {
 	if !m.hold() {
 		return nil, fmt.Errorf("model %s: %w", m.name, ErrClosed)
 	}
-	x := &Context{model: m, rows: p.Rows, seqs: p.Seqs, outputs: p.outputs(), vocab: m.Vocab().NTokens(), unified: p.Unified}
+	x := &Context{model: m, rows: p.Rows, seqs: p.Seqs, outputs: p.outputs(), vocab: m.Vocab().NTokens(), unified: p.Unified, threads: [2]int{p.Threads, p.ThreadsBatch}}
 	if err := x.open(p); err != nil {
 		x.free()
 		return nil, err
@@ -74,6 +75,11 @@ func (x *Context) open(p ContextParams) (err error) {
 	}
 	x.pools.attach(x.c)
 	return nil
+}
+
+// lends tells whether a context of these parameters can compute on the threads of x.
+func (x *Context) lends(p ContextParams) bool {
+	return x.c != nil && x.threads == [2]int{p.Threads, p.ThreadsBatch}
 }
 
 // Decode computes a batch. ErrNoSlot and ErrInvalid leave memory as it was;
@@ -136,7 +142,8 @@ func (x *Context) free() {
 		C.llama_free(x.c)
 		x.c = nil
 	}
-	x.pools.free()
+	x.pools.release()
+	x.pools = nil
 	x.abort.free()
 	x.model.release()
 }

@@ -220,6 +220,39 @@ func TestEveryShapeOfContextGivesTheSameToken(t *testing.T) {
 	}
 }
 
+func TestAContextComputesOnTheThreadsOfAnother(t *testing.T) {
+	m := openModel(t, "smollm2")
+	prompt := tokenize(t, m.Vocab(), "The capital of France is")
+	p := small
+	p.Threads, p.ThreadsBatch = 2, 2
+	first, err := NewContext(m, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := argmax(feed(t, first, 0, 0, prompt...))
+	p.Beside = first
+	second := openContext(t, m, p)
+	for range 2 { // the threads outlast the context that brought them
+		second.Memory().SeqRm(0, 0, -1)
+		if got := argmax(feed(t, second, 0, 0, prompt...)); got != want {
+			t.Errorf("got token %d, want %d", got, want)
+		}
+		first.Close()
+	}
+	for rule, change := range map[string]func(*ContextParams){
+		"one that is closed has none to lend": func(*ContextParams) {},
+		"nor as many as another needs":        func(p *ContextParams) { p.Beside, p.ThreadsBatch = second, 1 },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			p := p
+			change(&p)
+			if _, err := NewContext(m, p); !errors.Is(err, ErrInvalid) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestAddAllocatesNothing(t *testing.T) {
 	b := NewBatch(64)
 	defer b.Close()

@@ -50,6 +50,10 @@ type ContextParams struct {
 	Unified      bool // sequences share all cells; else each has Cells/Seqs of its own
 	SWAFull      bool // sliding-window layers keep every cell, so that sequences can be cut anywhere
 	Embeddings   bool // the context embeds: Decode gives pooled vectors and no logits
+	// Beside is an open context on whose threads this one computes, as many as it
+	// asks for. One goroutine must own both: idle threads of a pool of its own would
+	// spin beside the other's work.
+	Beside *Context
 }
 
 func (p ContextParams) check() error {
@@ -60,6 +64,8 @@ func (p ContextParams) check() error {
 		return fmt.Errorf("%d sequences, 1 to %d can be: %w", p.Seqs, MaxSeqs, ErrInvalid)
 	case p.Threads < 1, p.ThreadsBatch < 1:
 		return fmt.Errorf("%d and %d threads: %w", p.Threads, p.ThreadsBatch, ErrInvalid)
+	case p.Beside != nil && !p.Beside.lends(p):
+		return fmt.Errorf("%d and %d threads of another context, which has others or is closed: %w", p.Threads, p.ThreadsBatch, ErrInvalid)
 	case p.Poll < 0, p.Poll > 100:
 		return fmt.Errorf("poll %d, 0 to 100 can be: %w", p.Poll, ErrInvalid)
 	case p.Outputs < 0, p.Outputs > p.Rows:

@@ -1,6 +1,9 @@
 package llama
 
-// #include "shim.h"
+/*
+#include <string.h>
+#include "shim.h"
+*/
 import "C"
 
 import (
@@ -18,6 +21,14 @@ type Vocab struct {
 
 // NTokens returns the size of the vocabulary, which is the length of a row of logits.
 func (v Vocab) NTokens() int { return int(v.n) }
+
+// Type tells how texts are cut: by pairs of bytes, by pieces of sentences, by words.
+func (v Vocab) Type() int { return int(C.llama_vocab_type(v.c)) }
+
+// SameText tells whether a token is the same text in both vocabularies, which must have it.
+func (v Vocab) SameText(other Vocab, t Token) bool {
+	return C.strcmp(C.llama_vocab_get_text(v.c, C.llama_token(t)), C.llama_vocab_get_text(other.c, C.llama_token(t))) == 0
+}
 
 // Tokenize turns text into tokens. special: BOS and EOS are added where the
 // model wants them. parse: text such as <|im_end|> becomes its control token.

@@ -44,6 +44,16 @@ func TestPiecesOfAnyTextAreTheText(t *testing.T) {
 	}
 }
 
+func TestVocabulariesAreToldApart(t *testing.T) {
+	v, g := openModel(t, "smollm2").Vocab(), openModel(t, "gemma3").Vocab()
+	if v.Type() != openModel(t, "smollm2").Vocab().Type() || v.Type() == g.Type() {
+		t.Errorf("SmolLM2 is of type %d, gemma of type %d", v.Type(), g.Type())
+	}
+	if !v.SameText(v, 1000) || v.SameText(g, 1000) {
+		t.Error("token 1000 is the same text with itself alone")
+	}
+}
+
 func TestTokenize(t *testing.T) {
 	v := openModel(t, "smollm2").Vocab()
 	g := openModel(t, "gemma3").Vocab()

@@ -34,11 +34,11 @@ func checkModel(ctx context.Context, pt *patient) finding {
 	}
 	file, err := gguf.Check(path)
 	if err != nil {
-		return fail(mendFile(name), "%v", err)
+		return fail(mendFile(name, "--model"), "%v", err)
 	}
 	if spec, known := store.Lookup(name); known {
 		if err := store.Verify(ctx, path, spec.SHA256); err != nil {
-			return fail(mendFile(name), "%v", err)
+			return fail(mendFile(name, "--model"), "%v", err)
 		}
 	}
 	return ok("%s: %s, %s, trained for %d tokens, %s", path, file.Arch, file.Format, file.Context, megabytes(file.Weights))
@@ -57,11 +57,15 @@ func checkMemory(_ context.Context, pt *patient) finding {
 	if err != nil {
 		return warn("look again when the model is sound", "%s are free", megabytes(pt.free))
 	}
-	p := newPlan(pt.cfg.Model, file, pt.free)
-	if p.fits(pt.free) != nil {
-		return fail("try a smaller --ctx or a smaller model", "%s needed for %d tokens of context, %s free", megabytes(p.need.Total()), p.KVCells, megabytes(pt.free))
+	draft, err := pt.draft()
+	if err != nil {
+		return warn("look again when the draft model is there", "%s are free", megabytes(pt.free))
 	}
-	return ok("%s needed for %d tokens of context, %s free", megabytes(p.need.Total()), p.KVCells, megabytes(pt.free))
+	p := newPlanWith(draft, pt.cfg.Model, file, pt.free)
+	if p.fits(pt.free) != nil {
+		return fail("try a smaller --ctx or a smaller model", "%s needed for %d tokens of context, %s free", megabytes(p.total()), p.KVCells, megabytes(pt.free))
+	}
+	return ok("%s needed for %d tokens of context, %s free", megabytes(p.total()), p.KVCells, megabytes(pt.free))
 }
 
 // checkDisk asks whether the data folder can be written and can hold the model.

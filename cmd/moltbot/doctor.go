@@ -52,6 +52,7 @@ var checks = []struct {
 	{"devices", checkDevices},
 	{"model", checkModel},
 	{"adapters", checkAdapters},
+	{"draft model", checkDraft},
 	{"attention", checkAttention},
 	{"memory", checkMemory},
 	{"disk", checkDisk},

@@ -32,14 +32,14 @@ func (s *service) load(ctx context.Context) error {
 			return err
 		}
 	}
-	s.log.Info().Str("model", p.info.ID).Str("file", p.path).
+	s.log.Info().Str("model", p.info.ID).Str("file", p.files()).
 		Int("ctx", p.Ctx).Int("parallel", p.Parallel).Int("threads", p.Threads).Msg("loading")
 	if err := s.probe(ctx, p); err != nil {
 		return err
 	}
 	m, err := s.open(ctx, p, s.log)
 	if err != nil {
-		return fmt.Errorf("load %s: %w", p.path, err)
+		return fmt.Errorf("load %s: %w", p.files(), err)
 	}
 	if err := prewarm(ctx, m, p, s.log); err != nil {
 		atOnce, cancel := context.WithCancel(context.Background())
@@ -54,13 +54,17 @@ func (s *service) load(ctx context.Context) error {
 
 // prepare does all that can be done before C sees the file. What it fetches it tells out.
 func prepare(ctx context.Context, cfg config.Config, out io.Writer) (plan, error) {
-	path, err := find(ctx, cfg, out)
+	path, err := find(ctx, string(cfg.Model.PathOrName), "--model", cfg, out)
 	if err != nil {
 		return plan{}, err
 	}
 	file, err := gguf.Check(path)
 	if err != nil {
-		return plan{}, fmt.Errorf("%w; %s", err, mendFile(string(cfg.Model.PathOrName)))
+		return plan{}, fmt.Errorf("%w; %s", err, mendFile(string(cfg.Model.PathOrName), "--model"))
+	}
+	draft, err := findDraft(ctx, cfg, out)
+	if err != nil {
+		return plan{}, err
 	}
 	servers, err := askServers(ctx, cfg.Model)
 	if err != nil {
@@ -71,8 +75,11 @@ func prepare(ctx context.Context, cfg config.Config, out io.Writer) (plan, error
 		return plan{}, err
 	}
 	free := freeMemory(cfg.Model, native)
-	p := newPlan(cfg.Model, file, free)
+	p := newPlanWith(draft, cfg.Model, file, free)
 	p.data, p.cache = string(cfg.DataDir), cfg.Cache
+	if p.draft != nil {
+		p.draft.data = p.data
+	}
 	if p.adapters, err = prepareAdapters(cfg.Model, file, p.info.ID); err != nil {
 		return plan{}, err
 	}
@@ -82,23 +89,24 @@ func prepare(ctx context.Context, cfg config.Config, out io.Writer) (plan, error
 	return p, p.fits(free)
 }
 
-// find returns the path of the model's file; a known model that isn't there is fetched.
-func find(ctx context.Context, cfg config.Config, out io.Writer) (string, error) {
-	name, data := string(cfg.Model.PathOrName), string(cfg.DataDir)
+// find returns the path of a model's file; a known model that isn't there is
+// fetched. where is what to name another with.
+func find(ctx context.Context, name, where string, cfg config.Config, out io.Writer) (string, error) {
+	data := string(cfg.DataDir)
 	path, err := store.Resolve(name, data)
 	if missing, ok := errors.AsType[*store.MissingError](err); ok {
 		return store.Pull(ctx, missing.Spec, data, out)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%w; name one with --model", err)
+		return "", fmt.Errorf("%w; name one with %s", err, where)
 	}
 	return path, nil
 }
 
-// mendFile says what to do about a damaged model file.
-func mendFile(name string) string {
+// mendFile says what to do about a damaged model file; where is what to name another with.
+func mendFile(name, where string) string {
 	if _, ok := store.Lookup(name); ok {
 		return fmt.Sprintf("fetch it again with `moltbot models pull %s`", name)
 	}
-	return "get the file again, or name another with --model"
+	return "get the file again, or name another with " + where
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/rs/zerolog"
 
@@ -45,29 +46,78 @@ func (p plan) options() llama.Options {
 	return o
 }
 
-// openLocal loads the planned model and starts an engine over it.
-func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
-	m, err := llama.Open(ctx, p.options())
-	if err != nil {
-		return nil, err
-	}
-	e, table, err := startEngine(m, p, log)
-	if err != nil {
-		m.Backend.Close()
-		m.Template.Close()
-		return nil, err
-	}
-	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template, m.Grammars), template: m.Template, keep: table.keep}, nil
+// loaded is what llama.cpp has opened for a plan.
+type loaded struct {
+	*llama.Model
+	draft *llama.Draft // nil: none
 }
 
-// startEngine measures the backend's steps where that was not done before.
-func startEngine(m *llama.Model, p plan, log zerolog.Logger) (*engine.Engine, costTable, error) {
+// openFiles opens the planned model, and before it the draft model, on whose
+// threads it computes.
+func openFiles(ctx context.Context, p plan) (l loaded, err error) {
+	o := p.options()
+	if p.draft != nil {
+		if l.draft, err = llama.OpenDraft(ctx, p.draft.options()); err != nil {
+			return l, fmt.Errorf("%s: %w; name another, or take it out", draftKey, err)
+		}
+		o.Beside = l.draft
+	}
+	if l.Model, err = llama.Open(ctx, o); err != nil {
+		l.close()
+		return l, err
+	}
+	if l.draft != nil {
+		if err := l.Accepts(l.draft); err != nil {
+			l.close()
+			return l, fmt.Errorf("%s: %w; name a smaller model of the same family, or take it out", draftKey, err)
+		}
+	}
+	return l, nil
+}
+
+// close frees what is open.
+func (l loaded) close() {
+	if l.draft != nil {
+		l.draft.Backend.Close()
+	}
+	if l.Model != nil {
+		l.Backend.Close()
+		l.Template.Close()
+	}
+}
+
+// openLocal loads the planned model and starts an engine over it.
+func openLocal(ctx context.Context, p plan, log zerolog.Logger) (served, error) {
+	m, err := openFiles(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	e, keep, err := startEngine(m, p, log)
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	return local{Local: models.NewLocal(p.info, e, m.Vocab, m.Template, m.Grammars), template: m.Template, keep: keep}, nil
+}
+
+// startEngine measures the backends' steps where that was not done before. keep
+// writes down what running has taught of them.
+func startEngine(m loaded, p plan, log zerolog.Logger) (e *engine.Engine, keep func(), err error) {
 	table, err := calibrated(m.Backend, p, log)
 	if err != nil {
-		return nil, costTable{}, err
+		return nil, nil, err
 	}
-	e, err := engine.New(m.Backend, m.Vocab, p.engine(table.costs, log))
-	return e, table, err
+	cfg, keep := p.engine(table.costs, log), table.keep
+	if m.draft != nil {
+		own, err := calibrated(m.draft.Backend, *p.draft, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Draft = &engine.Draft{Backend: m.draft.Backend, Costs: own.costs}
+		keep = func() { own.keep(); table.keep() }
+	}
+	e, err = engine.New(m.Backend, m.Vocab, cfg)
+	return e, keep, err
 }
 
 // openLocalEncoder loads the planned encoder and starts an embedder over it.

@@ -32,6 +32,7 @@ type plan struct {
 
 	swaFull  bool // sliding-window layers keep every token
 	adapters []adapter
+	draft    *plan // nil: there is no draft model
 }
 
 // newPlan resolves what the configuration leaves to the model and to the machine,
@@ -41,17 +42,27 @@ func newPlan(cfg config.Model, file *gguf.Model, free int64) plan {
 	p.Ctx = cmp.Or(cfg.Ctx, min(file.Context, longestByDefault))
 	p.KVCells = max(cfg.KVCells, p.Ctx)
 	p.Threads = cmp.Or(cfg.Threads, physicalCores())
-	use := gguf.Use{
-		Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel + engine.DraftRows,
-		K: numberBytes[cfg.KVType], V: numberBytes[cfg.KVTypeOfV()],
-	}
-	use.SWAFull = wholeWindows(cfg.SWAFull, file, use, free)
-	p.swaFull, p.need = use.SWAFull, file.Need(use)
-	p.info = models.Info{ID: nameOnTheWire(cfg.Alias, file.Path), Size: file.Weights, State: "ready"}
-	if info, err := os.Stat(file.Path); err == nil {
-		p.info.Created, p.info.Size = info.ModTime(), info.Size()
-	}
+	p.swaFull = wholeWindows(cfg.SWAFull, file, p.use(), free)
+	p.need = file.Need(p.use())
+	p.info = fileInfo(cfg.Alias, file)
 	return p
+}
+
+// use is what the context is opened for.
+func (p plan) use() gguf.Use {
+	return gguf.Use{
+		Cells: p.KVCells, Seqs: p.Parallel, Rows: p.Batch, Outputs: p.Parallel + engine.DraftRows,
+		K: numberBytes[p.KVType], V: numberBytes[p.KVTypeOfV()], SWAFull: p.swaFull,
+	}
+}
+
+// fileInfo is what the wire tells of a model's file.
+func fileInfo(alias string, file *gguf.Model) models.Info {
+	out := models.Info{ID: nameOnTheWire(alias, file.Path), Size: file.Weights, State: "ready"}
+	if info, err := os.Stat(file.Path); err == nil {
+		out.Created, out.Size = info.ModTime(), info.Size()
+	}
+	return out
 }
 
 // numberBytes is the size of a KV cache's number (block sizes of ggml-common.h).
@@ -103,9 +114,14 @@ const age = 10 * time.Second
 
 // fits compares what the plan needs with the bytes that are free; free < 0 is unknown.
 func (p plan) fits(free int64) error {
-	if free < 0 || p.need.Total() <= free {
+	if free < 0 || p.total() <= free {
 		return nil
 	}
-	return fmt.Errorf("too little memory: %s needs %s (%s of it for %d tokens of context), %s are free; try a smaller --ctx or a smaller model",
-		p.info.ID, megabytes(p.need.Total()), megabytes(p.need.KV), p.KVCells, megabytes(free))
+	kv, with, or := p.need.KV, "", ""
+	if p.draft != nil {
+		kv += p.draft.need.KV
+		with, or = " with its draft model "+p.draft.info.ID, ", or take model.draft out"
+	}
+	return fmt.Errorf("too little memory: %s%s needs %s (%s of it for %d tokens of context), %s are free; try a smaller --ctx or a smaller model%s",
+		p.info.ID, with, megabytes(p.total()), megabytes(kv), p.KVCells, megabytes(free), or)
 }

@@ -38,7 +38,7 @@ func newProbe(p process) *cobra.Command {
 			}
 			m, err := p.open(cmd.Context(), prepared, zerolog.Nop())
 			if err != nil {
-				return fmt.Errorf("load %s: %w", prepared.path, err)
+				return fmt.Errorf("load %s: %w", prepared.files(), err)
 			}
 			m.Close(cmd.Context())
 			return nil
@@ -56,7 +56,7 @@ func givenFlags(cmd *cobra.Command) (line []string) {
 
 // probe tries the model in a process of its own, once for each file and way of opening it.
 func (s *service) probe(ctx context.Context, p plan) error {
-	return s.tryApart(ctx, p.key(), p.path, mendFile(string(s.cfg.Model.PathOrName)))
+	return s.tryApart(ctx, p.key(), p.files(), mendFile(string(s.cfg.Model.PathOrName), "--model"))
 }
 
 // tryApart does it for a model of any role; key stands for the file and the way
@@ -84,6 +84,9 @@ func (s *service) tryApart(ctx context.Context, key, path, mend string, role ...
 // key stands for a file and the way in which it is opened.
 func (p plan) key() string {
 	what := fmt.Sprint(p.Model, p.path, p.info.Size, p.info.Created.UnixNano(), nativeLibraries().Version)
+	if d := p.draft; d != nil {
+		what += fmt.Sprint(d.path, d.info.Size, d.info.Created.UnixNano())
+	}
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(what)))[:32]
 }
 

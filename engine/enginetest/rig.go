@@ -30,6 +30,7 @@ type Options struct {
 	Before  func(step int, rows []engine.Row) error
 	Scores  func(row []float32, history []engine.Token)
 	Wrap    func(*Toy) engine.Backend // puts faults between engine and toy
+	Draft   *engine.Draft
 }
 
 func (o Options) withDefaults() Options {
@@ -56,7 +57,7 @@ func Start(t testing.TB, o Options) *Rig {
 		backend = o.Wrap(toy)
 	}
 	e, err := engine.New(backend, Vocab{}, engine.Config{
-		Context: o.Context, Costs: o.Costs, Limits: engine.Limits{Step: o.Step, Queue: o.Queue}, Cache: o.Cache,
+		Context: o.Context, Costs: o.Costs, Limits: engine.Limits{Step: o.Step, Queue: o.Queue}, Cache: o.Cache, Draft: o.Draft,
 	})
 	if err != nil {
 		t.Fatal(err)

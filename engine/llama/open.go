@@ -29,6 +29,8 @@ type Options struct {
 	// SWAFull gives sliding-window layers as many cells as the others: more
 	// memory, and longer prefixes of what is kept can be resumed.
 	SWAFull bool
+	// Beside is an open draft model, whose threads are used: as many.
+	Beside *Draft
 }
 
 // Model is an open model: what an engine needs of it.
@@ -54,13 +56,7 @@ var flashModes = map[string]cllama.FlashAttn{
 
 // Open loads a model, which takes seconds; it gives up when ctx ends.
 func Open(ctx context.Context, o Options) (*Model, error) {
-	if err := o.Devices.connect(); err != nil {
-		return nil, err
-	}
-	params := o.Devices.modelParams()
-	params.LoadMode = loadMode(o.MMap)
-	params.Progress = func(float32) bool { return ctx.Err() == nil }
-	m, err := cllama.LoadModel(o.Path, params)
+	m, err := loadModel(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +66,17 @@ func Open(ctx context.Context, o Options) (*Model, error) {
 		return nil, err
 	}
 	return opened, nil
+}
+
+// loadModel reads the model's file.
+func loadModel(ctx context.Context, o Options) (*cllama.Model, error) {
+	if err := o.Devices.connect(); err != nil {
+		return nil, err
+	}
+	params := o.Devices.modelParams()
+	params.LoadMode = loadMode(o.MMap)
+	params.Progress = func(float32) bool { return ctx.Err() == nil }
+	return cllama.LoadModel(o.Path, params)
 }
 
 func loadMode(mmap bool) cllama.LoadMode {
@@ -135,11 +142,15 @@ func outputs(seqs, rows int) int { return min(seqs+engine.DraftRows, rows) }
 
 // contextParams is what the options alone say of a context.
 func (o Options) contextParams() cllama.ContextParams {
-	return cllama.ContextParams{
+	p := cllama.ContextParams{
 		Cells: o.Cells, Threads: o.Threads, ThreadsBatch: o.Threads, Poll: poll,
 		TypeK: kvTypes[o.KVType], TypeV: kvTypes[cmp.Or(o.KVTypeV, o.KVType)],
 		FlashAttn: flashModes[o.FlashAttn], Unified: true, SWAFull: o.SWAFull,
 	}
+	if o.Beside != nil {
+		p.Beside = o.Beside.own.ctx
+	}
+	return p
 }
 
 // warmUpPos isn't 0, where rotary embeddings turn nothing and would not show in the identity.

@@ -60,6 +60,7 @@ type Model struct {
 	KVCells    int      `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
 	Step       Duration `key:"step" min:"1ms" max:"1m" doc:"How long the prompt rows of one step may keep running answers waiting; at least one row of the kernel's width is computed."`
 	Drafts     bool     `key:"drafts" doc:"Guess tokens from what was said already and have the model verify them in the same step. Off: a lone answer is computed row by row, so that it is the same to the last bit each time."`
+	Draft      Path     `key:"draft" doc:"A small model with the same vocabulary that guesses where nothing was said before: a GGUF file, or the name of a known model, which is fetched when it is missing; empty: none."`
 	MMap       bool     `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
 	KVType     string   `key:"kv_type" oneof:"f32|f16|bf16|q8_0|q4_0" doc:"Number format of the KV cache."`
 	KVTypeV    string   `key:"kv_type_v" oneof:"same|f32|f16|bf16|q8_0|q4_0" doc:"Number format of the values (V) alone; same: as kv_type. q8_0 and q4_0 need flash attention."`

@@ -95,6 +95,9 @@ func (l *loader) checkWhole() {
 	if m.KVCells != 0 && m.KVCells < m.Ctx {
 		l.conflict("model.kv_cells", "model.ctx", fmt.Sprintf("%d is less than ctx, which is %d", m.KVCells, m.Ctx))
 	}
+	if m.Draft != "" && !m.Drafts {
+		l.conflict("model.draft", "model.drafts", "a draft model is of no use without drafts, which drafts turns off")
+	}
 	l.checkAttention(m)
 	l.checkSplit(m)
 }

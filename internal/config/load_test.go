@@ -93,6 +93,7 @@ func TestFileIsRefused(t *testing.T) {
 		{"a value where a section belongs", "model: smollm2\n", "config.yaml:1:8: model must hold names and values, like 'path_or_name: …'"},
 		{"a control character", "model:\n  alias: \"a\\nb\"\n", `config.yaml:2:10: model.alias: "a\nb" holds a control character`},
 		{"a cache smaller than one context", "model:\n  ctx: 4096\n  kv_cells: 1024\n", "config.yaml:3: model.kv_cells: 1024 is less than ctx, which is 4096"},
+		{"a draft model without drafts", "model:\n  draft: small.gguf\n  drafts: false\n", "config.yaml:2: model.draft: a draft model is of no use without drafts, which drafts turns off"},
 		{"quantised values without flash attention", "model:\n  kv_type: q8_0\n  flash_attention: 'off'\n", "config.yaml:2: model.kv_type: values of q8_0 need flash attention, which flash_attention turns off"},
 		{"quantised values alone without flash attention", "model:\n  kv_type_v: q4_0\n  flash_attention: 'off'\n", "config.yaml:2: model.kv_type_v: values of q4_0 need flash attention, which flash_attention turns off"},
 		{"shares of a model that is not split", "model:\n  split_mode: none\n  tensor_split: [3, 1]\n", "config.yaml:3: model.tensor_split: split_mode none puts the model on one device, main_gpu"},
@@ -132,6 +133,7 @@ func TestFileIsTaken(t *testing.T) {
 		}},
 		{"prompts may stand between commas", "cache:\n  prewarm: a.md, b.json\n", func(c Config) bool { return slices.Equal(c.Cache.Prewarm.List(), []string{"a.md", "b.json"}) }},
 		{"shares are a list of numbers", "model:\n  tensor_split: [3, 0.5]\n", func(c Config) bool { return slices.Equal(c.Model.TensorSplit.List(), []float64{3, .5}) }},
+		{"a draft model is a path or a name", "model:\n  draft: ~/small.gguf\n", func(c Config) bool { return c.Model.Draft == "/home/ada/small.gguf" && c.Model.Drafts }},
 		{"RPC servers are a list", "model:\n  rpc:\n    - a:1\n    - b:2\n", func(c Config) bool { return slices.Equal(c.Model.RPC.List(), []string{"a:1", "b:2"}) }},
 		{"an adapter has its own strength unless told otherwise", "model:\n  adapters:\n    - {name: a, path: ~/a}\n    - {name: b, path: b, scale: 0}\n", func(c Config) bool {
 			return slices.Equal(c.Model.Adapters.List(), []Adapter{{"a", "/home/ada/a", 1}, {"b", "b", 0}})

@@ -67,6 +67,7 @@ func TestWhatConfigPrintsItLoads(t *testing.T) {
 // agree mends values that don't go together.
 func agree(m *Model) {
 	m.KVCells = max(m.KVCells, m.Ctx)
+	m.Drafts = m.Drafts || m.Draft != ""
 	if m.FlashAttention == "off" {
 		m.KVType, m.KVTypeV, m.SplitMode = "f16", "same", "layer"
 	}

@@ -1,0 +1,28 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/moltbot/moltbot/internal/testmodel"
+)
+
+// TestADraftModelChangesNothingButTheSpeed compares with a server without drafts.
+func TestADraftModelChangesNothingButTheSpeed(t *testing.T) {
+	with := own(t, "smollm2", []string{"MOLTBOT_MODEL_DRAFT=" + testmodel.Path(t, "smollm2")}, "--ctx", "512")
+	without := own(t, "smollm2", []string{"MOLTBOT_MODEL_DRAFTS=false"}, "--ctx", "512")
+	for _, prompt := range []string{
+		"The capital of France is",
+		"1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,",
+		"Once upon a time there was a house in which",
+	} {
+		want, err := without.greedy(t.Context(), prompt, 48)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := with.greedy(t.Context(), prompt, 48)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSimilar(t, prompt, got, want, false)
+	}
+}
