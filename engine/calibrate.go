@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,12 +14,15 @@ import (
 var calibrated = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512}
 
 const (
-	mostDecodes = 16 // rows of the step that is measured with all their scores
+	mostDecodes = 16 // rows of the step that is measured with all their scores, and behind cells
 	fewCells    = 128
+	manyCells   = 640 // at most, behind which a cell's price is measured: it must stand out of the noise
+	pairs       = 5   // of steps that are set against each other
 )
 
 // Calibrate measures how long steps take on a backend whose cells are empty, and
-// leaves them so. It stops adding larger steps when the budget is spent.
+// leaves them so. It stops adding larger steps when the budget is spent, and has half
+// of it again for what scores and cells add.
 func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
 	m := &meter{backend: b, until: time.Now().Add(budget)}
 	defer b.Remove(0, 0)
@@ -27,18 +31,15 @@ func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
 		if rows > min(b.Shape().Rows, b.Shape().Cells/2) || (rows > 1 && !time.Now().Before(m.until)) {
 			break
 		}
-		took, err := m.best(rows, false)
+		took, err := m.best(rows)
 		if err != nil {
 			return nil, fmt.Errorf("engine: calibrate a step of %d rows: %w", rows, err)
 		}
 		costs.Points = append(costs.Points, batching.Point{Rows: rows, Time: took})
 	}
 	inOrder(costs.Points)
-	var err error
-	if costs.Cell, err = m.cell(costs); err == nil {
-		costs.Output, err = m.output(costs)
-	}
-	return costs, err
+	m.until = m.until.Add(budget / 2)
+	return costs, m.prices(costs)
 }
 
 // inOrder irons out noise: a step with more rows never takes less time. The
@@ -62,18 +63,23 @@ const (
 )
 
 // best returns the shortest of some steps, of fewer when time is short.
-func (m *meter) best(rows int, scores bool) (time.Duration, error) {
+func (m *meter) best(rows int) (time.Duration, error) {
 	var times []time.Duration
 	for len(times) < enough(rows) && (len(times) == 0 || time.Now().Before(m.until)) {
-		m.backend.Remove(0, 0)
-		m.held = 0
-		took, err := m.step(rows, scores)
+		m.empty()
+		took, err := m.step(rows, false)
 		if err != nil {
 			return 0, err
 		}
 		times = append(times, took)
 	}
 	return slices.Min(times), nil
+}
+
+// empty forgets what sequence 0 holds.
+func (m *meter) empty() {
+	m.backend.Remove(0, 0)
+	m.held = 0
 }
 
 func enough(rows int) int {
@@ -83,17 +89,38 @@ func enough(rows int) int {
 	return repeats
 }
 
-// output returns the nanoseconds that the scores of one more row take.
-func (m *meter) output(costs *batching.Costs) (float64, error) {
-	rows := min(mostDecodes, m.backend.Shape().Outputs, costs.Points[len(costs.Points)-1].Rows)
-	if rows < 2 {
-		return 0, nil
+// prices measures what scores and cells add to a step of some rows: without them
+// a step of decodes is taken for half of what it is.
+func (m *meter) prices(costs *batching.Costs) error {
+	largest := costs.Points[len(costs.Points)-1].Rows
+	rows := min(mostDecodes, cmp.Or(m.backend.Shape().Outputs, mostDecodes), largest)
+	alone, err := m.output(costs, rows)
+	if err == nil {
+		err = m.cell(costs, rows, alone, largest)
 	}
-	took, err := m.best(rows, true)
-	if err != nil {
-		return 0, fmt.Errorf("engine: calibrate the scores of %d rows: %w", rows, err)
+	return err
+}
+
+// output sets the nanoseconds that the scores of one more row take. It measures
+// steps with and without them in turns, so that what disturbs one disturbs the
+// other, and returns what the step takes with those of its last row alone.
+func (m *meter) output(costs *batching.Costs, rows int) (time.Duration, error) {
+	alone, all := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+	for range pairs {
+		for scores, least := range map[bool]*time.Duration{false: &alone, true: &all} {
+			m.empty()
+			took, err := m.step(rows, scores)
+			if err != nil {
+				return 0, fmt.Errorf("engine: calibrate the scores of %d rows: %w", rows, err)
+			}
+			*least = min(*least, took)
+		}
+		if !time.Now().Before(m.until) {
+			break
+		}
 	}
-	return max(0, float64(took-costs.Predict(batching.Step{Rows: rows}))/float64(rows-1)), nil
+	costs.Output = max(0, float64(all-alone)/float64(max(1, rows-1)))
+	return alone, nil
 }
 
 // step times rows that follow what sequence 0 holds; all of them give scores, or the last.
@@ -109,20 +136,33 @@ func (m *meter) step(n int, scores bool) (time.Duration, error) {
 	return max(1, time.Since(began)), err
 }
 
-// cell returns the nanoseconds that a cell in use adds to a row: the shortest of
-// three decodes behind all that the last step left, against one in an empty cache.
-func (m *meter) cell(costs *batching.Costs) (float64, error) {
-	rows, held := min(mostDecodes, costs.Points[len(costs.Points)-1].Rows), m.held
-	if held < fewCells {
-		return 0, nil
+// cell sets the nanoseconds that a cell in use adds to a row: the shortest of some
+// steps behind many cells against one in an empty cache. Where there are few
+// cells, or no time to fill them, it stays 0.
+func (m *meter) cell(costs *batching.Costs, rows int, alone time.Duration, largest int) error {
+	if err := m.deepen(largest, m.backend.Shape().Cells-pairs*rows); err != nil || m.held < fewCells {
+		return err
 	}
-	alone, behind := costs.Predict(batching.Step{Rows: rows}), time.Duration(math.MaxInt64)
-	for range 3 {
+	held, behind := m.held, time.Duration(math.MaxInt64)
+	for range pairs {
 		took, err := m.step(rows, false)
 		if err != nil {
-			return 0, fmt.Errorf("engine: calibrate rows behind %d cells: %w", m.held, err)
+			return fmt.Errorf("engine: calibrate rows behind %d cells: %w", m.held, err)
 		}
 		behind = min(behind, took)
 	}
-	return max(0, float64(behind-alone)/float64(held*rows)), nil
+	costs.Cell = max(0, float64(behind-alone)/float64(held*rows))
+	return nil
+}
+
+// deepen fills an empty sequence by steps of so many rows, as far as there are
+// cells and time.
+func (m *meter) deepen(rows, cells int) error {
+	m.empty()
+	for m.held+rows <= min(manyCells, cells) && time.Now().Before(m.until) {
+		if _, err := m.step(rows, false); err != nil {
+			return fmt.Errorf("engine: calibrate rows behind %d cells: %w", m.held, err)
+		}
+	}
+	return nil
 }

@@ -100,7 +100,7 @@ func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 		live: map[batching.ReqID]*sequence{}, holder: map[SeqID]batching.ReqID{},
 	}
 	var err error
-	if e.sched, err = batching.New(e.limits(), e.costs, effects{e}); err != nil {
+	if e.sched, err = batching.New(e.Limits(), e.costs, effects{e}); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	if err := e.openDraft(); err != nil {
@@ -117,8 +117,8 @@ func New(b Backend, v Vocab, cfg Config) (*Engine, error) {
 // guess is what a row takes before anything was measured.
 const guess = time.Millisecond
 
-// limits tells the scheduler what shape and configuration allow.
-func (e *Engine) limits() batching.Limits {
+// Limits are what shape and configuration allow the scheduler.
+func (e *Engine) Limits() batching.Limits {
 	l, s := e.cfg.Limits, e.shape
 	return batching.Limits{
 		Seqs: s.Seqs, Cells: e.cfg.Context, Rows: s.Rows, Outputs: s.Outputs, Align: s.Align, Tail: s.Tail, Fuse: s.Fuse,

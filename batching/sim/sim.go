@@ -1,11 +1,12 @@
 // Package sim plays arrivals against the scheduler with a table of step costs.
 //
 // Owns: a clock, a small model of the KV cells and of the prefixes kept in RAM,
-// the measures of a run.
+// the measures of a run, recordings of real runs.
 // Must not import: anything but batching and the standard library.
 // Flow: Run submits arrivals when they are due, lets each planned step take what
 // the costs say, and returns what became of every arrival; Summarise makes a
-// table of that. Replay predicts what a real engine does with the same arrivals.
+// table of that. Replay predicts what a real engine does with the same arrivals,
+// and Recording has what one did (bench/forecast makes it).
 //
 // What a step takes and what the scheduler believes may differ: Config.Belief,
 // Slower and Noise make its predictions wrong. The same Config and arrivals give the
@@ -81,9 +82,10 @@ func Run(c Config, arrivals []Arrival) ([]Result, error) {
 }
 
 // Replay predicts what an engine with these limits and costs makes of arrivals,
-// of which only At, Job and Answer are needed. Who is refused doesn't come back.
+// of which only At, Job and Answer are needed, and Family and Shared where prompts
+// begin alike. RAM keeps every prefix. Who is refused doesn't come back.
 func Replay(arrivals []Arrival, l batching.Limits, costs batching.Costs) ([]Result, error) {
-	return Run(Config{Limits: l, Costs: &costs, GiveUp: true}, arrivals)
+	return Run(Config{Limits: l, Costs: &costs, Kept: 2 * len(arrivals), GiveUp: true}, arrivals)
 }
 
 func check(arrivals []Arrival) error {

@@ -16,11 +16,12 @@ import (
 	"github.com/moltbot/moltbot/engine"
 )
 
-// calibration is how long the first start on a machine measures steps.
+// calibration is how long the first start on a machine measures steps; the prices
+// of cells and scores may take half as long again.
 const calibration = 4 * time.Second
 
 // meaning changes with what the numbers of a table say.
-const meaning = "scores apart"
+const meaning = "prices apart"
 
 // costTable is what steps cost, and the file where the next start finds it.
 type costTable struct {

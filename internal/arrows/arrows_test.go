@@ -48,6 +48,7 @@ var mayImport = map[string]string{
 	"server/openapi/openapitest":  "",
 	"bench/...":                   "bench/... models/gpu",
 	"bench/kernel":                "batching engine engine/sample",
+	"bench/forecast":              "batching batching/sim engine kvcache",
 	"bench/load":                  "",
 	"bench/stats":                 "",
 	"bench/workload":              "bench/load",
