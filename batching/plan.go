@@ -118,15 +118,15 @@ func (p *planner) promptsWait() bool {
 }
 
 // budget returns how many prompt rows the step may have besides those that it
-// has: as many as add at most Limits.Step, in whole passes of the kernels, and
-// one pass at least.
+// has: as many as add at most delay, in whole passes of the kernels, and one pass
+// at least.
 func (p *planner) budget() int {
 	s := p.s
 	most, align := s.most-p.rows, s.limits.Align
 	if s.limits.Step == 0 || most <= align {
 		return most
 	}
-	allowed := s.cost(p.rows, 0) + s.limits.Step
+	allowed := s.cost(p.rows, 0) + p.delay()
 	passes := sort.Search(most/align, func(i int) bool { return s.cost(p.rows+(i+1)*align, 0) > allowed })
 	return max(1, passes) * align
 }

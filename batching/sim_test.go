@@ -11,18 +11,19 @@ import (
 // and backends that find no slot, and holds it to its promises. Its cache knows
 // each cell: requests of one family begin alike and share what one has computed.
 type sim struct {
-	t      *rapid.T
-	s      *Scheduler
-	limits Limits
-	now    time.Time
-	next   ReqID
-	live   map[ReqID]*simRequest
-	refs   map[int]int // sequences that share a cell
-	cells  int         // numbers given to cells so far
-	family [3]int      // tokens that requests of a family share
-	asked  map[ReqID]int
-	steps  int
-	before int // the most urgent prompt before the step was planned
+	t       *rapid.T
+	s       *Scheduler
+	limits  Limits
+	now     time.Time
+	next    ReqID
+	live    map[ReqID]*simRequest
+	refs    map[int]int // sequences that share a cell
+	cells   int         // numbers given to cells so far
+	family  [3]int      // tokens that requests of a family share
+	asked   map[ReqID]int
+	steps   int
+	before  int           // the most urgent prompt before the step was planned
+	delayed time.Duration // how long the step might make decodes wait
 
 	guesses map[ReqID]int // of the draft model in this step
 	ahead   map[ReqID]int // known tokens that it has computed
@@ -287,7 +288,7 @@ func (m *sim) expire() {
 func (m *sim) step(t *rapid.T) {
 	m.expire()
 	m.asked, m.guesses = map[ReqID]int{}, map[ReqID]int{}
-	m.before = m.urgent()
+	m.before, m.delayed = m.urgent(), m.delay()
 	plan := m.s.Next(m.room(), m.now)
 	if len(plan) == 0 && len(m.live) > 0 {
 		t.Fatalf("%d requests live, and nothing is planned", len(m.live))
@@ -400,11 +401,21 @@ func (m *sim) checkWaits(plan Plan) {
 		} else {
 			q.waited++
 		}
-		long := prompts && m.limits.Step > 0 && m.s.cost(plan.Len(), 0) > m.limits.Step && plan.Len() > max(1, m.limits.Align)
+		long := prompts && m.limits.Step > 0 && m.s.cost(plan.Len(), 0) > max(m.delayed, m.delay()) && plan.Len() > max(1, m.limits.Align)
 		if q.waited > 1 && q.yielded == 0 || q.waited+q.yielded > yields+2 || long || m.limits.Fuse {
 			m.t.Fatalf("the decode of request %d of class %d waits for %d steps, and yielded in %d, now to %d rows; prompts are of class %d", id, q.job.Class, q.waited, q.yielded, plan.Len(), urgent)
 		}
 	}
+}
+
+// delay is how long a step of prompts may take: longer where all decodes are patient.
+func (m *sim) delay() time.Duration {
+	for _, q := range m.live {
+		if q.runs && q.decodes() && q.job.Class > FlexClass {
+			return m.limits.Step
+		}
+	}
+	return calm * m.limits.Step
 }
 
 func (q *simRequest) decodes() bool {

@@ -30,6 +30,7 @@ var headlines = []headline{
 	{"multiturn", "multiturn", "", "errors"},
 	{"offline", "offline", "", "output"},
 	{"grounded", "grounded", "", "output"},
+	{"grounded", "grounded", "", "decode"},
 	{"overload", "overload", "priority", "TTFT p95"},
 	{"restart", "restart", "first", "TTFT p50"},
 	{"restart", "restart", "again", "TTFT p50"},
@@ -40,6 +41,7 @@ var headlines = []headline{
 // a second run of it agrees.
 type Summary struct {
 	First, Again []*Report
+	Goals        []Goal // may be none
 }
 
 // LoadAll reads the reports in a folder's subfolders, in the order of their names.
@@ -93,6 +95,9 @@ func (s Summary) others() (names []string) {
 
 func (s Summary) head(over string) []string {
 	cells := []string{"workload", "measure", "unit", s.First[0].Targets[0].Name, over, "ratio", "95 % interval"}
+	if s.Goals != nil {
+		cells = append(cells, "target")
+	}
 	if s.Again != nil {
 		cells = append(cells, "second run", "agrees")
 	}
@@ -101,6 +106,9 @@ func (s Summary) head(over string) []string {
 
 func (s Summary) rule() string {
 	rule := "|---|---|---|---:|---:|---:|---:|"
+	if s.Goals != nil {
+		rule += "---|"
+	}
 	if s.Again != nil {
 		rule += "---:|---|"
 	}
@@ -119,6 +127,9 @@ func (s Summary) line(h headline, over string) (cells []string, ok bool) {
 	}
 	cells = []string{name, h.measure, unit(h.measure), number(r.typical(g, h.measure, r.Targets[0].Name)), number(r.typical(g, h.measure, over))}
 	cells = append(cells, r.ratioCells(g, h.measure, over)...)
+	if s.Goals != nil {
+		cells = append(cells, s.goal(h, over))
+	}
 	if s.Again != nil {
 		cells = append(cells, s.second(h, over)...)
 	}

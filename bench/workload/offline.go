@@ -1,11 +1,15 @@
 package workload
 
-import "github.com/moltbot/moltbot/bench/load"
+import (
+	"maps"
 
-// offline is a batch that nobody waits for.
+	"github.com/moltbot/moltbot/bench/load"
+)
+
+// offline is a batch that nobody waits for, and so of the tier for that.
 var offline = Workload{
 	Name:     "offline",
-	About:    "All requests at once, of many lengths; what counts is when the last is done.",
+	About:    "All requests at once, of many lengths and the flex tier; what counts is when the last is done.",
 	Defaults: Options{Requests: 64, Concurrency: 64, Prompt: 256, Output: 64},
 	Phases: func(o Options) []load.Phase {
 		if o.Requests > 0 {
@@ -23,5 +27,8 @@ func (o Options) line(what string, i int) load.Session {
 	rng := o.random(what+", lengths", i)
 	o.Prompt = o.Prompt/2 + rng.IntN(o.Prompt+1)
 	o.Output = o.Output/2 + rng.IntN(o.Output+1)
-	return o.one(what, "offline", i)
+	s := o.one(what, "offline", i)
+	s.Turns[0].Fields = maps.Clone(full)
+	s.Turns[0].Fields["service_tier"] = "flex"
+	return s
 }
