@@ -16,9 +16,9 @@ type Point struct {
 // Costs predicts steps. It is measured at start, per machine and model, and
 // refined by the steps that run. Only one goroutine touches it.
 type Costs struct {
-	Points []Point `json:"points"` // by rows, one of which gives scores; more rows never take less time
-	Output float64 `json:"output"` // nanoseconds that each further row that gives scores adds
-	Cell   float64 `json:"cell"`   // nanoseconds that a cell adds to each row that attends to it
+	Points []Point   `json:"points"` // by rows, one of which gives scores; more rows never take less time
+	Scores []float64 `json:"scores"` // nanoseconds that the scores of 1, 2, … rows add to those of one; some counts take less than smaller ones
+	Cell   float64   `json:"cell"`   // nanoseconds that a cell adds to each row that attends to it
 }
 
 // Step is what the wall time of a step depends on.
@@ -40,23 +40,25 @@ func (c *Costs) Check() error {
 		}
 		last = p
 	}
-	if !(c.Cell >= 0 && c.Output >= 0) {
-		return fmt.Errorf("batching: a cell costs %v ns, the scores of a row %v", c.Cell, c.Output)
+	if bad := func(ns float64) bool { return !(ns >= 0) }; bad(c.Cell) || slices.ContainsFunc(c.Scores, bad) {
+		return fmt.Errorf("batching: a cell costs %v ns, scores %v", c.Cell, c.Scores)
 	}
 	return nil
 }
 
-// Predict returns the wall time of a step. Between the points it interpolates,
-// beyond the last it goes on as steeply as before it.
+// Predict returns the wall time of a step, padded where that pays. Between the
+// points it interpolates, beyond the last it goes on as steeply as before it.
 func (c *Costs) Predict(s Step) time.Duration {
 	if s.Rows <= 0 {
 		return 0
 	}
-	return c.table(s.Rows) + time.Duration(c.outputs(s)+c.cells(s))
+	return time.Duration(c.exact(c.padded(s)))
 }
 
-// outputs returns the nanoseconds for the scores of all rows but one.
-func (c *Costs) outputs(s Step) float64 { return c.Output * float64(max(0, s.Outputs-1)) }
+// exact returns the nanoseconds of a step as it is.
+func (c *Costs) exact(s Step) float64 {
+	return float64(c.table(s.Rows)) + c.scores(s.Outputs) + c.cells(s)
+}
 
 // cells returns the nanoseconds for what the rows attend to.
 func (c *Costs) cells(s Step) float64 { return c.Cell * float64(s.Cells) * float64(s.Rows) }
@@ -101,14 +103,17 @@ const (
 // them a little; and the prices of a cell and of scores as far as the prediction
 // came from them.
 func (c *Costs) Observe(s Step, took time.Duration) {
-	predicted := float64(c.Predict(s))
-	if predicted <= 0 || took <= 0 {
+	if s.Rows <= 0 || took <= 0 {
 		return
 	}
+	s = c.padded(s)
+	predicted := c.exact(s)
 	ratio := min(outlier, max(1/outlier, float64(took)/predicted))
 	off := (ratio - 1) * believe
-	inOutputs, inCells := c.outputs(s)/predicted, c.cells(s)/predicted
-	c.Output *= 1 + off*inOutputs
+	inScores, inCells := c.scores(s.Outputs)/predicted, c.cells(s)/predicted
+	for i := range c.Scores {
+		c.Scores[i] *= 1 + off*inScores
+	}
 	c.Cell *= 1 + off*inCells
 	for i := range c.Points {
 		c.Points[i].Time = max(1, time.Duration(float64(c.Points[i].Time)*(1+off*common)))
@@ -116,7 +121,7 @@ func (c *Costs) Observe(s Step, took time.Duration) {
 	i := c.above(s.Rows)
 	for _, at := range []int{i - 1, i} {
 		if at >= 0 && at < len(c.Points) {
-			c.scale(at, 1+off*(1-inOutputs-inCells)*c.nearness(at, s.Rows))
+			c.scale(at, 1+off*(1-inScores-inCells)*c.nearness(at, s.Rows))
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPredictFollowsTheTable(t *testing.T) {
-	c := Costs{Points: []Point{{4, 40 * ms}, {8, 60 * ms}, {16, 140 * ms}}, Output: 2e6, Cell: 1000}
+	c := Costs{Points: []Point{{4, 40 * ms}, {8, 60 * ms}, {16, 140 * ms}}, Scores: []float64{0, 2e6, 4e6, 6e6, 8e6}, Cell: 1000}
 	for _, step := range []struct {
 		rule string
 		Step
@@ -47,6 +47,14 @@ func TestObserveComesToBelieveWhatStepsTake(t *testing.T) {
 	}
 }
 
+// linear are the prices of scores where each row's take as long.
+func linear(row float64) (scores []float64) {
+	for n := range 16 {
+		scores = append(scores, row*float64(n))
+	}
+	return scores
+}
+
 // TestAWrongPriceOfCellsIsUnlearned: it is measured over few cells, where noise is large.
 func TestAWrongPriceOfCellsIsUnlearned(t *testing.T) {
 	truth := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Cell: 200}
@@ -62,8 +70,8 @@ func TestAWrongPriceOfCellsIsUnlearned(t *testing.T) {
 
 // TestAWrongPriceOfScoresIsUnlearned: it is measured at one size only.
 func TestAWrongPriceOfScoresIsUnlearned(t *testing.T) {
-	truth := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Output: 1e6}
-	c := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Output: 5e6}
+	truth := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Scores: linear(1e6)}
+	c := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Scores: linear(5e6)}
 	for n := range 900 {
 		step := Step{Rows: []int{8, 1, 64}[n%3], Outputs: []int{1, 8, 48}[n/3%3]}
 		step.Outputs = min(step.Outputs, step.Rows)
@@ -88,7 +96,7 @@ func TestAnOutlierCountsAsTwiceTheTime(t *testing.T) {
 // TestTheTableStaysInOrder: whatever is observed, more rows never take less time.
 func TestTheTableStaysInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := Costs{Points: []Point{{1, 10 * ms}, {4, 11 * ms}, {8, 20 * ms}, {64, 100 * ms}}, Output: 1e6, Cell: 100}
+		c := Costs{Points: []Point{{1, 10 * ms}, {4, 11 * ms}, {8, 20 * ms}, {64, 100 * ms}}, Scores: linear(1e6), Cell: 100}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			took := time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(t, "took"))
 			rows := rapid.IntRange(0, 200).Draw(t, "rows")
@@ -101,12 +109,12 @@ func TestTheTableStaysInOrder(t *testing.T) {
 }
 
 func TestCostsAreTheSameAfterJSON(t *testing.T) {
-	c := Costs{Points: []Point{{1, 5901131}, {256, 528115152}}, Output: 1163000.5, Cell: 2908.42578125}
+	c := Costs{Points: []Point{{1, 5901131}, {256, 528115152}}, Scores: []float64{0, 1163000.5}, Cell: 2908.42578125}
 	text, err := json.Marshal(&c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"points":[{"rows":1,"nanoseconds":5901131},{"rows":256,"nanoseconds":528115152}],"output":1163000.5,"cell":2908.42578125}`; string(text) != want {
+	if want := `{"points":[{"rows":1,"nanoseconds":5901131},{"rows":256,"nanoseconds":528115152}],"scores":[0,1163000.5],"cell":2908.42578125}`; string(text) != want {
 		t.Errorf("the file reads %s, want %s", text, want)
 	}
 	var back Costs
@@ -123,7 +131,7 @@ func TestCostsThatCannotBeAreRefused(t *testing.T) {
 		"more rows in less time":           {Points: []Point{{4, 20}, {8, 10}}},
 		"no time":                          {Points: []Point{{4, 0}}},
 		"a cell that makes a step shorter": {Points: []Point{{4, 10}}, Cell: -1},
-		"scores that make it shorter":      {Points: []Point{{4, 10}}, Output: -1},
+		"scores that make it shorter":      {Points: []Point{{4, 10}}, Scores: []float64{0, -1}},
 	} {
 		if c.Check() == nil {
 			t.Errorf("%s: accepted", rule)

@@ -29,6 +29,10 @@ type Row struct {
 	Output bool // logits are wanted
 }
 
+// PadSeq is the sequence of rows that only fill up a batch: at positions from 0
+// on, computed and forgotten. They need free cells as any others do.
+const PadSeq SeqID = -1
+
 // DraftRows is how many rows of a step may give scores besides one of each sequence.
 const DraftRows = 48
 
@@ -44,6 +48,7 @@ type Shape struct {
 	Align     int  // rows that the kernels compute at once; 0 and 1: any
 	States    bool // sequences can be continued, but neither cut nor shared (recurrent layers)
 	Tail      int  // last tokens of a prompt that are computed in a step of their own; 0: none
+	Pads      bool // rows of PadSeq may fill up a batch
 	Fuse      bool // decode and prefill rows go together in one batch (GPU); else steps alternate
 }
 

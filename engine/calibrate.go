@@ -17,12 +17,12 @@ const (
 	mostDecodes = 16 // rows of the step that is measured with all their scores, and behind cells
 	fewCells    = 128
 	manyCells   = 640 // at most, behind which a cell's price is measured: it must stand out of the noise
-	pairs       = 5   // of steps that are set against each other
+	rounds      = 5   // in which they are measured
 )
 
 // Calibrate measures how long steps take on a backend whose cells are empty, and
 // leaves them so. It stops adding larger steps when the budget is spent, and has half
-// of it again for what scores and cells add.
+// of it again for what scores add, and for what cells do.
 func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
 	m := &meter{backend: b, until: time.Now().Add(budget)}
 	defer b.Remove(0, 0)
@@ -38,8 +38,7 @@ func Calibrate(b Backend, budget time.Duration) (*batching.Costs, error) {
 		costs.Points = append(costs.Points, batching.Point{Rows: rows, Time: took})
 	}
 	inOrder(costs.Points)
-	m.until = m.until.Add(budget / 2)
-	return costs, m.prices(costs)
+	return costs, m.prices(costs, budget/2)
 }
 
 // inOrder irons out noise: a step with more rows never takes less time. The
@@ -91,36 +90,56 @@ func enough(rows int) int {
 
 // prices measures what scores and cells add to a step of some rows: without them
 // a step of decodes is taken for half of what it is.
-func (m *meter) prices(costs *batching.Costs) error {
+func (m *meter) prices(costs *batching.Costs, budget time.Duration) error {
 	largest := costs.Points[len(costs.Points)-1].Rows
 	rows := min(mostDecodes, cmp.Or(m.backend.Shape().Outputs, mostDecodes), largest)
-	alone, err := m.output(costs, rows)
-	if err == nil {
-		err = m.cell(costs, rows, alone, largest)
+	m.until = m.until.Add(budget)
+	if err := m.scores(costs, rows); err != nil {
+		return err
 	}
-	return err
+	m.until = m.until.Add(budget)
+	return m.cell(costs, rows, largest)
 }
 
-// output sets the nanoseconds that the scores of one more row take. It measures
-// steps with and without them in turns, so that what disturbs one disturbs the
-// other, and returns what the step takes with those of its last row alone.
-func (m *meter) output(costs *batching.Costs, rows int) (time.Duration, error) {
-	alone, all := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
-	for range pairs {
-		for scores, least := range map[bool]*time.Duration{false: &alone, true: &all} {
+// scores sets what the scores of 2 to most rows add to those of one. Each round
+// measures all of them, so that what disturbs a moment doesn't disturb one count
+// alone. Without the time for one round it stays as far as it came, in whole fours.
+func (m *meter) scores(costs *batching.Costs, most int) error {
+	least := make([]time.Duration, 0, most)
+	for round := 0; round < rounds && (round == 0 || time.Now().Before(m.until)); round++ {
+		for n := 1; n <= most && (n <= len(least) || round == 0 && time.Now().Before(m.until)); n++ {
 			m.empty()
-			took, err := m.step(rows, scores)
+			took, err := m.step(n, true)
 			if err != nil {
-				return 0, fmt.Errorf("engine: calibrate the scores of %d rows: %w", rows, err)
+				return fmt.Errorf("engine: calibrate the scores of %d rows: %w", n, err)
 			}
-			*least = min(*least, took)
-		}
-		if !time.Now().Before(m.until) {
-			break
+			if n > len(least) {
+				least = append(least, took)
+			}
+			least[n-1] = min(least[n-1], took)
 		}
 	}
-	costs.Output = max(0, float64(all-alone)/float64(max(1, rows-1)))
-	return alone, nil
+	if len(least) < most {
+		least = least[:len(least)/4*4]
+	}
+	for i, took := range least {
+		added := float64(took - costs.Predict(batching.Step{Rows: i + 1}))
+		costs.Scores = append(costs.Scores, max(0, added))
+	}
+	if len(costs.Scores) > 0 {
+		costs.Scores[0] = 0
+	}
+	if !m.backend.Shape().Pads {
+		rising(costs.Scores)
+	}
+	return nil
+}
+
+// rising irons out what only padding could make use of.
+func rising(scores []float64) {
+	for i := len(scores) - 2; i >= 0; i-- {
+		scores[i] = min(scores[i], scores[i+1])
+	}
 }
 
 // step times rows that follow what sequence 0 holds; all of them give scores, or the last.
@@ -139,20 +158,32 @@ func (m *meter) step(n int, scores bool) (time.Duration, error) {
 // cell sets the nanoseconds that a cell in use adds to a row: the shortest of some
 // steps behind many cells against one in an empty cache. Where there are few
 // cells, or no time to fill them, it stays 0.
-func (m *meter) cell(costs *batching.Costs, rows int, alone time.Duration, largest int) error {
-	if err := m.deepen(largest, m.backend.Shape().Cells-pairs*rows); err != nil || m.held < fewCells {
+func (m *meter) cell(costs *batching.Costs, rows, largest int) error {
+	alone, err := m.least(rows, m.empty)
+	if err != nil {
 		return err
 	}
-	held, behind := m.held, time.Duration(math.MaxInt64)
-	for range pairs {
+	if err := m.deepen(largest, m.backend.Shape().Cells-rounds*rows); err != nil || m.held < fewCells {
+		return err
+	}
+	held := m.held
+	behind, err := m.least(rows, func() {})
+	costs.Cell = max(0, float64(behind-alone)/float64(held*rows))
+	return err
+}
+
+// least returns the shortest of some steps, each after a preparation.
+func (m *meter) least(rows int, before func()) (time.Duration, error) {
+	least := time.Duration(math.MaxInt64)
+	for round := 0; round < rounds && (round == 0 || time.Now().Before(m.until)); round++ {
+		before()
 		took, err := m.step(rows, false)
 		if err != nil {
-			return fmt.Errorf("engine: calibrate rows behind %d cells: %w", m.held, err)
+			return 0, fmt.Errorf("engine: calibrate %d rows behind %d cells: %w", rows, m.held, err)
 		}
-		behind = min(behind, took)
+		least = min(least, took)
 	}
-	costs.Cell = max(0, float64(behind-alone)/float64(held*rows))
-	return nil
+	return least, nil
 }
 
 // deepen fills an empty sequence by steps of so many rows, as far as there are

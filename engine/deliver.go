@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/moltbot/moltbot/batching"
@@ -9,11 +10,12 @@ import (
 // decode lets the backend compute the plan's rows and tells the cache which
 // tokens lie in cells from now on. Drafts don't: they are only guessed.
 func (e *Engine) decode(plan batching.Plan) error {
-	e.cache.Evict(plan.Len())
 	e.rows = e.rows[:0]
 	for _, r := range plan {
 		e.rows = e.live[r.ID].appendRows(e.rows, r)
 	}
+	e.cache.Evict(len(e.rows))
+	e.pad()
 	if err := e.adapt(plan); err != nil {
 		return err
 	}
@@ -26,6 +28,26 @@ func (e *Engine) decode(plan batching.Plan) error {
 		}
 	}
 	return nil
+}
+
+// pad adds rows with which the step takes less time, where there is room for them.
+func (e *Engine) pad() {
+	if !e.shape.Pads {
+		return
+	}
+	step := batching.Step{Rows: len(e.rows)}
+	for _, r := range e.rows {
+		if r.Output {
+			step.Outputs++
+		}
+	}
+	n := e.costs.Pad(step)
+	if step.Rows+n > e.shape.Rows || step.Outputs+n > cmp.Or(e.shape.Outputs, e.shape.Rows) || step.Rows+n > e.cache.Count().Free {
+		return
+	}
+	for i := range n {
+		e.rows = append(e.rows, Row{Pos: Pos(i), Seq: PadSeq, Output: true})
+	}
 }
 
 // computed records that the first n known tokens of q lie in its cells.

@@ -58,7 +58,7 @@ func newRun(c Config, arrivals []Arrival) (*run, error) {
 	if err := errors.Join(c.Costs.Check(), c.Belief.Check()); err != nil {
 		return nil, err
 	}
-	belief := batching.Costs{Points: slices.Clone(c.Belief.Points), Output: c.Belief.Output, Cell: c.Belief.Cell}
+	belief := batching.Costs{Points: slices.Clone(c.Belief.Points), Scores: slices.Clone(c.Belief.Scores), Cell: c.Belief.Cell}
 	var err error
 	r.sched, err = batching.New(c.Limits, &belief, r)
 	r.results = make([]Result, len(arrivals))

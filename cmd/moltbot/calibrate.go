@@ -17,11 +17,11 @@ import (
 )
 
 // calibration is how long the first start on a machine measures steps; the prices
-// of cells and scores may take half as long again.
-const calibration = 4 * time.Second
+// of scores and of cells may take half as long again each.
+const calibration = 3 * time.Second
 
 // meaning changes with what the numbers of a table say.
-const meaning = "prices apart"
+const meaning = "scores by rows"
 
 // costTable is what steps cost, and the file where the next start finds it.
 type costTable struct {

@@ -49,6 +49,9 @@ func NewToy(t Reporter, shape engine.Shape) *Toy {
 	for seq := range shape.Seqs {
 		b.memory[engine.SeqID(seq)] = &held{}
 	}
+	if shape.Pads {
+		b.memory[engine.PadSeq] = &held{}
+	}
 	return b
 }
 
@@ -90,6 +93,9 @@ func (b *Toy) compute(rows []engine.Row) error {
 		if r.Output {
 			b.logits[i] = b.scores(h.tokens)
 		}
+	}
+	if b.shape.Pads {
+		b.cut(b.memory[engine.PadSeq], 0)
 	}
 	return nil
 }

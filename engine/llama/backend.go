@@ -30,7 +30,7 @@ type backend struct {
 	// forks may share them.
 	sharedWindow bool
 	// spare is the sequence, one more than Shape tells, that parts of others are
-	// read out of and into.
+	// read out of and into, and that rows which only fill up a batch belong to.
 	spare cllama.SeqID
 	// piece is the most tokens of one state in a blob.
 	piece engine.Pos
@@ -58,9 +58,12 @@ func (b *backend) Shape() engine.Shape { return b.shape }
 func (b *backend) Decode(rows []engine.Row) error {
 	b.batch.Clear()
 	for _, r := range rows {
-		b.batch.Add(cllama.Token(r.Token), cllama.Pos(r.Pos), cllama.SeqID(r.Seq), r.Output)
+		b.batch.Add(cllama.Token(r.Token), cllama.Pos(r.Pos), b.sequence(r.Seq), r.Output)
 	}
 	err := b.ctx.Decode(b.batch)
+	if rows[len(rows)-1].Seq == engine.PadSeq {
+		b.mem.SeqRm(b.spare, -1, -1)
+	}
 	switch {
 	case errors.Is(err, cllama.ErrNoSlot):
 		return fmt.Errorf("%w: %w", engine.ErrNoSlot, err)
@@ -68,6 +71,14 @@ func (b *backend) Decode(rows []engine.Row) error {
 		return fmt.Errorf("%w: %w", engine.ErrAborted, err)
 	}
 	return err
+}
+
+// sequence is llama.cpp's number of a sequence.
+func (b *backend) sequence(seq engine.SeqID) cllama.SeqID {
+	if seq == engine.PadSeq {
+		return b.spare
+	}
+	return cllama.SeqID(seq)
 }
 
 // Logits implements engine.Backend.

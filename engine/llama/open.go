@@ -122,7 +122,7 @@ func newBackend(m *cllama.Model, o Options) (*backend, error) {
 	}
 	shape := engine.Shape{
 		Vocab: m.Vocab().NTokens(), Cells: o.Cells, Seqs: seqs, Rows: rows, Outputs: outputs(seqs, rows),
-		States: states, Fuse: o.Devices.onGPU(),
+		States: states, Pads: !states && !o.Devices.onGPU(), Fuse: o.Devices.onGPU(),
 	}
 	if states || m.SWA() > 0 {
 		shape.Tail = tail
