@@ -34,8 +34,9 @@ const calm = 4
 
 // delay returns how long prompt rows may make decodes wait.
 func (p *planner) delay() time.Duration {
-	if p.decode(func(r *request) bool { return r.class > FlexClass }) {
-		return p.s.limits.Step
+	flex := func(r *request) bool { return r.class <= FlexClass }
+	if p.decode(flex) && !p.decode(func(r *request) bool { return !flex(r) }) {
+		return calm * p.s.limits.Step
 	}
-	return calm * p.s.limits.Step
+	return p.s.limits.Step
 }

@@ -15,14 +15,6 @@ func TestADraftModelChangesNothingButTheSpeed(t *testing.T) {
 		"1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,",
 		"Once upon a time there was a house in which",
 	} {
-		want, err := without.greedy(t.Context(), prompt, 48)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := with.greedy(t.Context(), prompt, 48)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantSimilar(t, prompt, got, want, false)
+		wantSameGreedy(t, prompt, with, without)
 	}
 }

@@ -122,6 +122,20 @@ func apart(ours, theirs []unit, at int) parting {
 	return parting{at: at, ours: ours[at].text, theirs: other, gap: ours[at].gap(other)}
 }
 
+// wantSameGreedy: both servers answer a prompt alike.
+func wantSameGreedy(t *testing.T, prompt string, got, want *server) {
+	t.Helper()
+	theirs, err := want.greedy(t.Context(), prompt, 48)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := got.greedy(t.Context(), prompt, 48)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSimilar(t, prompt, ours, theirs, false)
+}
+
 // TestDraftsChangeNothingButTheSpeed compares with a server whose steps have one
 // row, which leaves no room for drafts.
 func TestDraftsChangeNothingButTheSpeed(t *testing.T) {
@@ -134,15 +148,7 @@ func TestDraftsChangeNothingButTheSpeed(t *testing.T) {
 				"The list: apples, pears, plums. Once more, the list: apples, pears, plums. Once more, the list:",
 				"def add(a, b):\n    return a + b\n\ndef sub(a, b):\n    return a - b\n\ndef mul(a, b):\n",
 			} {
-				want, err := without.greedy(t.Context(), prompt, 48)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got, err := with.greedy(t.Context(), prompt, 48)
-				if err != nil {
-					t.Fatal(err)
-				}
-				wantSimilar(t, prompt, got, want, false)
+				wantSameGreedy(t, prompt, with, without)
 			}
 		})
 	}

@@ -42,7 +42,7 @@ func (e *Engine) pad() {
 		}
 	}
 	n := e.costs.Pad(step)
-	if step.Rows+n > e.shape.Rows || step.Outputs+n > cmp.Or(e.shape.Outputs, e.shape.Rows) || step.Rows+n > e.cache.Count().Free {
+	if n == 0 || step.Rows+n > e.shape.Rows || step.Outputs+n > cmp.Or(e.shape.Outputs, e.shape.Rows) || step.Rows+n > e.cache.Count().Free {
 		return
 	}
 	for i := range n {
