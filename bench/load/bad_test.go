@@ -161,9 +161,14 @@ func TestTheRequestIsPlainOpenAI(t *testing.T) {
 
 func TestCompletionsSendTheMessagesAsOneText(t *testing.T) {
 	target := Target{URL: "http://h", Completions: true}
-	body, err := target.body([]Message{{"system", "a"}, {"user", "b"}}, Turn{})
-	if err != nil || !strings.Contains(string(body), `"prompt":"a\n\nb"`) || strings.Contains(string(body), "messages") {
+	history := []Message{{"system", "a"}, {"user", "b"}}
+	body, err := target.body(history, Turn{})
+	if err != nil || !strings.Contains(string(body), `"prompt":"a\n\nb\n\n"`) || strings.Contains(string(body), "messages") {
 		t.Errorf("got %s, %v", body, err)
+	}
+	history = append(history, Message{"assistant", "c"}, Message{"user", "d"})
+	if body, err := target.body(history, Turn{}); err != nil || !strings.Contains(string(body), `"prompt":"a\n\nb\n\nc\n\nd\n\n"`) {
+		t.Errorf("the next turn does not go on from the text of the first: %s, %v", body, err)
 	}
 	if target.endpoint() != "http://h/v1/completions" {
 		t.Errorf("it goes to %s", target.endpoint())

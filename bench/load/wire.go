@@ -81,13 +81,14 @@ func (t Target) body(history []Message, turn Turn) ([]byte, error) {
 	return b, nil
 }
 
-// plain is a chat as one text.
+// plain is a chat as one text. The blank line behind the last message is where the
+// answer goes, so that the next turn goes on from the same text.
 func plain(messages []Message) string {
-	texts := make([]string, len(messages))
-	for i, m := range messages {
-		texts[i] = m.Content
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString(m.Content + "\n\n")
 	}
-	return strings.Join(texts, "\n\n")
+	return b.String()
 }
 
 func (t Target) endpoint() string {
