@@ -70,9 +70,9 @@ test-race: ## the same under the race detector
 test-native: native ## bindings and end to end, with the real models
 	@scripts/tools go npm pip venv
 	@echo 'go test: the packages that need the libraries and the models'
-	@packages=$$($(call classify,native)); go test -timeout 30m $$packages
+	@packages=$$($(call classify,native)); go test -timeout 50m $$packages
 	@go -C cgo/go-llama.cpp test ./... # a module of its own
-	@go test -count 1 -timeout 30m ./e2e # a program that go test doesn't watch: no cached result
+	@go test -count 1 -timeout 50m ./e2e # a program that go test doesn't watch: no cached result
 
 .PHONY: fuzz
 fuzz: native ## every fuzz target for FUZZTIME (10s)
@@ -97,7 +97,7 @@ golden: native peer ## write the golden files anew; read the diff before you com
 .PHONY: parity
 parity: native peer ## compare greedy texts with llama-server's, live; writes docs/benchmarks/parity.md
 	@scripts/tools go pip
-	go test -count 1 -timeout 30m -tags peer -run '^TestParity$$' -v ./e2e -args -update
+	go test -count 1 -timeout 50m -tags peer -run '^TestParity$$' -v ./e2e -args -update
 
 .PHONY: lint
 lint: native ## go vet, staticcheck, gofumpt

@@ -13,7 +13,8 @@ import (
 const clientKey = "sk-client"
 
 // complete returns the server for clients that use all there is: it writes,
-// embeds, keeps responses and asks for a key. The tests share it.
+// embeds, keeps responses and asks for a key. The tests share it; some scripts
+// compare what is streamed with the whole.
 func complete(t testing.TB) *server {
 	t.Helper()
 	if common["complete"] == nil {
@@ -22,7 +23,7 @@ func complete(t testing.TB) *server {
 		if err := os.WriteFile(keys, []byte(clientKey+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := startServer(testmodel.Path(t, "smollm2"), nil, "--ctx", "4096", "--api-key-file", keys,
+		s, err := startServer(testmodel.Path(t, "smollm2"), []string{noDrafts}, "--ctx", "4096", "--api-key-file", keys,
 			"--data", filepath.Join(dir, "kept"), "--embedding-model", testmodel.Path(t, "minilm"))
 		if err != nil {
 			t.Fatal(err)

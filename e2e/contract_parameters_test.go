@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestContractParameters(t *testing.T) { contract(t, shared(t, "smollm2"), parameterRules) }
+func TestContractParameters(t *testing.T) { contract(t, exact(t, "smollm2"), parameterRules) }
 
 var parameterRules = []rule{
 	{"max_tokens and max_completion_tokens bound an answer", func(t *testing.T, s *server) {

@@ -35,7 +35,7 @@ func wantGolden(t *testing.T, model string) {
 	if *update {
 		writeGolden(t, file, model)
 	}
-	s := own(t, model, []string{"MOLTBOT_MODEL_DRAFTS=false"}, "--ctx", "2048") // steps of one row, as the reference has
+	s := exact(t, model) // steps of one row, as the reference has
 	equal := 0
 	for _, want := range readGolden(t, file).Texts {
 		p := compare(t, s, want)

@@ -196,18 +196,34 @@ func TestDoctorSaysWhatIsBroken(t *testing.T) {
 	}
 }
 
+// cutOff is what chat says of an answer that found no end of its own.
+const cutOff = "(cut off: the context is full)\n"
+
+// TestChatAnswersAMessage has a small context: nothing else bounds what is said.
 func TestChatAnswersAMessage(t *testing.T) {
-	s := shared(t, "smollm2")
+	s := own(t, "smollm2", nil, "--ctx", "256")
 	got := command(t, "chat", "--url", s.url+"/v1", "Say", "hello.")
-	if got.code != 0 || strings.TrimSpace(got.out) == "" || !strings.HasSuffix(got.out, "\n") || got.err != "" {
+	if got.code != 0 || strings.TrimSpace(got.out) == "" || !strings.HasSuffix(got.out, "\n") || got.err != "" && got.err != cutOff {
 		t.Errorf("%+v", got)
 	}
 }
 
-// TestChatWritesTheAnswerAsItComes reads the first piece of a long answer while
-// the server still makes the rest.
+// TestChatWritesTheAnswerAsItComes asks again when the model ends its story at
+// once: then nothing is left to be made behind the first piece.
 func TestChatWritesTheAnswerAsItComes(t *testing.T) {
 	s := own(t, "smollm2", nil, "--ctx", "2048")
+	for range 5 {
+		if shownWhileItIsMade(t, s) {
+			return
+		}
+	}
+	t.Error("each answer was made before its first piece was shown")
+}
+
+// shownWhileItIsMade reads the first piece of a long answer and tells whether the
+// server still makes the rest.
+func shownWhileItIsMade(t *testing.T, s *server) bool {
+	t.Helper()
 	cmd := exec.Command(program, "chat", "--url", s.url+"/v1", "--system", "You tell very long stories.", "Tell me the story of a whale.")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -216,17 +232,15 @@ func TestChatWritesTheAnswerAsItComes(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := io.ReadFull(out, make([]byte, 4)); err != nil {
-		t.Errorf("%d bytes came: %v", n, err)
-	}
-	if now := s.load(t); now.Running != 1 {
-		t.Errorf("the answer was made before its first piece was shown: %+v", now)
-	}
+	n, err := io.ReadFull(out, make([]byte, 4))
+	now := s.load(t)
+	t.Logf("%d bytes came, %v: %+v", n, err, now)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Error(err)
 	}
 	_ = cmd.Wait() // it was interrupted
 	s.idle(t)
+	return err == nil && now.Running == 1
 }
 
 func TestChatWithoutAServer(t *testing.T) {

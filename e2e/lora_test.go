@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os/exec"
@@ -40,7 +41,7 @@ func (s *server) continued(t *testing.T, model string) string {
 func TestAdaptersAreModelsOfTheirOwn(t *testing.T) {
 	adapters := fmt.Sprintf(`[{"name":"pirate","path":%q},{"name":"off","path":%q,"scale":0}]`,
 		testmodel.Adapter(t, "smollm2", 1), testmodel.Adapter(t, "smollm2", 2))
-	s := own(t, "smollm2", []string{"MOLTBOT_MODEL_ADAPTERS=" + adapters}, "--ctx", "512")
+	s := own(t, "smollm2", []string{"MOLTBOT_MODEL_ADAPTERS=" + adapters, noDrafts}, "--ctx", "512")
 	r, err := http.Get(s.url + "/v1/models/pirate")
 	if err != nil {
 		t.Fatal(err)
@@ -72,15 +73,23 @@ func TestAFullContextEndsTheAnswerAndIsNotShifted(t *testing.T) {
 	}
 }
 
+// freeAddress returns one whose port is below those that Linux hands out by itself:
+// nobody else gets it before a server takes it.
+func freeAddress() string {
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+}
+
 // startRPC starts ggml's RPC server and returns its address.
 func startRPC(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	address := freeAddress()
+	_, port, _ := net.SplitHostPort(address)
 	server := exec.Command(filepath.Join("..", "build", "native", "rpc", "ggml-rpc-server"), "-p", port, "-t", "1")
 	p, err := startProcess(server)
 	if err != nil {
@@ -92,7 +101,6 @@ func startRPC(t *testing.T) string {
 		}
 		<-p.exited
 	})
-	address := net.JoinHostPort("127.0.0.1", port)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
@@ -104,10 +112,10 @@ func startRPC(t *testing.T) string {
 }
 
 func TestAnRPCServerComputesTheSameText(t *testing.T) {
-	here := own(t, "smollm2", nil, "--ctx", "512")
+	here := own(t, "smollm2", []string{noDrafts}, "--ctx", "512")
 	want := here.continued(t, here.model)
 	address := startRPC(t)
-	there := own(t, "smollm2", []string{"MOLTBOT_MODEL_RPC=" + address, "MOLTBOT_CACHE_DISK=0", "MOLTBOT_LOG_LEVEL=debug"}, "--ctx", "512")
+	there := own(t, "smollm2", []string{"MOLTBOT_MODEL_RPC=" + address, "MOLTBOT_CACHE_DISK=0", "MOLTBOT_LOG_LEVEL=debug", noDrafts}, "--ctx", "512")
 	if got := there.continued(t, there.model); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -6,9 +6,9 @@
 // Must not import: anything of Moltbot but internal/testmodel, internal/testschemas,
 // the makers of nonsense in server/malformed, and server/openapi/openapitest, which
 // holds answers against /openapi.json; the tests know what a client knows.
-// Flow: TestMain builds cmd/moltbot once. Tests share one server per model,
-// started by the first that asks, or start one of their own; a test that fails
-// shows what its server said meanwhile.
+// Flow: TestMain builds cmd/moltbot once. Tests share a server per model, or one
+// without drafts, started by the first that asks, or start one of their own; a test
+// that fails shows what its server said meanwhile.
 package e2e
 
 import (

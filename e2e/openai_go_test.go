@@ -52,7 +52,7 @@ func stream(t testing.TB, s *server, p openai.ChatCompletionNewParams) (all said
 }
 
 func TestStreamSaysTokenByTokenWhatTheWholeAnswerSays(t *testing.T) {
-	s := shared(t, "smollm2")
+	s := exact(t, "smollm2")
 	p := say(s, "Name three colours.", 24)
 	whole := ask(t, s, p, fresh)
 	p.StreamOptions.IncludeUsage = openai.Bool(true)
@@ -94,7 +94,7 @@ func TestAnswerThatReachesMaxTokensIsCut(t *testing.T) {
 }
 
 func TestStopStringsEndAnAnswerAndDoNotShow(t *testing.T) {
-	s := shared(t, "smollm2")
+	s := exact(t, "smollm2")
 	p := say(s, "Count from 1 to 9, with commas.", 40)
 	full := ask(t, s, p, fresh).Choices[0].Message.Content
 	stop := full[len(full)/2 : len(full)/2+4]
@@ -128,7 +128,7 @@ func TestLogprobsDescribeTheAnswer(t *testing.T) {
 }
 
 func TestSeedsRepeat(t *testing.T) {
-	s := shared(t, "smollm2")
+	s := exact(t, "smollm2")
 	tell := func(seed int64) string {
 		p := say(s, "Invent a name for a ship.", 16)
 		p.Temperature, p.Seed = openai.Float(1.2), openai.Int(seed)
@@ -232,7 +232,7 @@ func TestCompletionsTakeEveryKindOfPrompt(t *testing.T) {
 }
 
 func TestStringAndItsTokensAreTheSamePrompt(t *testing.T) {
-	s := shared(t, "smollm2")
+	s := exact(t, "smollm2")
 	client := s.client(fresh)
 	var texts []string
 	for _, prompt := range []openai.CompletionNewParamsPromptUnion{
@@ -253,7 +253,7 @@ func TestStringAndItsTokensAreTheSamePrompt(t *testing.T) {
 }
 
 func TestCompletionStreamSaysWhatTheWholeSays(t *testing.T) {
-	s := shared(t, "gemma3")
+	s := exact(t, "gemma3")
 	client := s.client(fresh)
 	p := openai.CompletionNewParams{
 		Model: openai.CompletionNewParamsModel(s.model), Temperature: openai.Float(0), MaxTokens: openai.Int(16),

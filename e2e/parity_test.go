@@ -47,7 +47,7 @@ func TestParity(t *testing.T) {
 	fmt.Fprintf(page, parityHead, peerVersion(t), peerCPU(t), len(prompts(t)), greedyTokens, noiseFloor,
 		ways[0].name, strings.Join(ways[0].flags, " "), ways[1].name, strings.Join(ways[1].flags, " "))
 	for _, model := range []string{"smollm2", "gemma3"} {
-		fmt.Fprintf(page, "\n## %s\n\n%s", shared(t, model).model, parityTable(t, model))
+		fmt.Fprintf(page, "\n## %s\n\n%s", exact(t, model).model, parityTable(t, model))
 	}
 	t.Log(page)
 	if *update {
@@ -84,7 +84,7 @@ func parityTable(t *testing.T, model string) string {
 // partings returns where our texts leave llama-server's, prompt by prompt.
 func partings(t *testing.T, model string, flags []string) (all []*parting) {
 	t.Helper()
-	p, s := startPeer(t, model, flags), shared(t, model)
+	p, s := startPeer(t, model, flags), exact(t, model)
 	for _, prompt := range prompts(t) {
 		want, err := p.greedy(prompt, greedyTokens)
 		if err != nil {

@@ -20,7 +20,7 @@ func respond(s *server, input string, tokens int64) responses.ResponseNewParams 
 }
 
 func TestResponsesAreKeptStreamedContinuedAndDeleted(t *testing.T) {
-	s := own(t, "smollm2", nil, "--data", t.TempDir(), "--ctx", "512")
+	s := own(t, "smollm2", []string{noDrafts}, "--data", t.TempDir(), "--ctx", "512")
 	client := s.client(fresh)
 	first, err := client.Responses.New(t.Context(), respond(s, "Name three colours.", 24))
 	if err != nil || first.OutputText() == "" || first.Usage.OutputTokens == 0 {

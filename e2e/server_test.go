@@ -77,10 +77,11 @@ var addressLine = regexp.MustCompile(`(?m)^  address +(http://\S+)$`)
 
 // startServer starts a moltbot on a free port and waits until it is ready. It
 // computes on one thread: two that spin would hinder each other on a busy machine.
+// Told to end, it waits for its requests as long as the tests do.
 func startServer(path string, env []string, flags ...string) (*server, error) {
 	flags = append([]string{"--data", data, "--listen", "127.0.0.1:0", "--model", path, "--threads", "1"}, flags...)
 	cmd := exec.Command(program, flags...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "MOLTBOT_SERVER_DRAIN_TIMEOUT="+patience.String()), env...)
 	p, err := startProcess(cmd)
 	if err != nil {
 		return nil, err
@@ -124,21 +125,37 @@ func own(t testing.TB, model string, env []string, flags ...string) *server {
 	return s
 }
 
-// common are the servers that tests share, by model.
+// common are the servers that tests share.
 var common = map[string]*server{}
 
 // shared returns the server that all tests of a model share.
 func shared(t testing.TB, model string) *server {
 	t.Helper()
-	if common[model] == nil {
-		s, err := startServer(testmodel.Path(t, model), nil, "--ctx", "2048")
+	return sharedAs(t, model, model)
+}
+
+// noDrafts is for texts that are compared to the letter. A draft changes the shape
+// of a batch and so, where two tokens are nearly as likely, the text; and whether
+// one is tried depends on how long steps take.
+const noDrafts = "MOLTBOT_MODEL_DRAFTS=false"
+
+// exact returns the server of a model for tests that compare texts to the letter.
+func exact(t testing.TB, model string) *server {
+	t.Helper()
+	return sharedAs(t, "exact "+model, model, noDrafts)
+}
+
+func sharedAs(t testing.TB, name, model string, env ...string) *server {
+	t.Helper()
+	if common[name] == nil {
+		s, err := startServer(testmodel.Path(t, model), env, "--ctx", "2048")
 		if err != nil {
 			t.Fatal(err)
 		}
-		common[model] = s
+		common[name] = s
 	}
-	showOnFailure(t, common[model])
-	return common[model]
+	showOnFailure(t, common[name])
+	return common[name]
 }
 
 func endCommon() (err error) {

@@ -73,7 +73,7 @@ func TestAnswersSatisfyTheirSchemaAtAnyTemperature(t *testing.T) {
 }
 
 func TestAStreamedAnswerUnderASchemaIsTheSame(t *testing.T) {
-	s := shared(t, "smollm2")
+	s := exact(t, "smollm2")
 	p := underSchema(say(s, "I need five ladders, soon.", 400), orderSchema)
 	whole, piecewise := ask(t, s, p, fresh).Choices[0], stream(t, s, p).Choices[0]
 	if whole.Message.Content != piecewise.Message.Content || readOrder(whole.Message.Content) != nil {

@@ -34,7 +34,16 @@ func (r *rig) begun(ctx context.Context, more string) (*bufio.Reader, io.Closer)
 }
 
 func TestShutdownLetsRunningRequestsFinish(t *testing.T) {
-	r := start(t, slow)
+	asking, asked := context.WithCancel(t.Context())
+	defer asked()
+	r := start(t, func(c *config) {
+		c.toy.Before = func(step int, _ []engine.Row) error {
+			if step > 4 { // it goes on until all is asked below
+				<-asking.Done()
+			}
+			return nil
+		}
+	})
 	body, closer := r.begun(t.Context(), `, "max_tokens": 200`)
 	defer closer.Close()
 	ended := make(chan error, 1)
@@ -49,6 +58,7 @@ func TestShutdownLetsRunningRequestsFinish(t *testing.T) {
 	if a := r.do("GET", "/health", ""); a.status != 200 {
 		t.Errorf("health while draining: %d", a.status)
 	}
+	asked()
 	rest, err := io.ReadAll(body)
 	if err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
 		t.Errorf("the running stream ended with %q, %v", rest, err)

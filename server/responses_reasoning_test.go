@@ -9,7 +9,7 @@ import (
 	"github.com/moltbot/moltbot/engine/chat"
 )
 
-// thoughtful is a template whose answers begin with one piece of reasoning.
+// thoughtful is a template whose answers begin with a letter of reasoning.
 type thoughtful struct{}
 
 func (thoughtful) Render(c chat.Conversation) (chat.Prompt, error) {
@@ -23,11 +23,11 @@ func (thoughtful) Render(c chat.Conversation) (chat.Prompt, error) {
 type thoughts struct{ told bool }
 
 func (t *thoughts) Push(text string) (chat.Delta, error) {
-	if t.told {
+	if t.told || text == "" {
 		return chat.Delta{Content: text}, nil
 	}
 	t.told = true
-	return chat.Delta{Reasoning: text}, nil
+	return chat.Delta{Reasoning: text[:1], Content: text[1:]}, nil
 }
 
 func (t *thoughts) Close() (chat.Delta, error) { return chat.Delta{}, nil }

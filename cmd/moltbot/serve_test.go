@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -94,7 +95,7 @@ type child struct {
 // start runs a moltbot on a free port with the default model's file, which the toy engine doesn't read.
 func start(t *testing.T, env []string, line ...string) *child {
 	t.Helper()
-	address := freePort(t)
+	address := freeAddress()
 	line = append([]string{"--listen", address, "--model", testmodel.Path(t, "smollm2"), "--data", t.TempDir()}, line...)
 	c := &child{Cmd: exec.Command(os.Args[0], line...), base: "http://" + address}
 	c.Env = append([]string{childEnv + "=1", "HOME=" + t.TempDir()}, env...)
@@ -114,14 +115,16 @@ func start(t *testing.T, env []string, line ...string) *child {
 	return c
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// freeAddress returns one whose port is below those that Linux hands out by itself:
+// nobody else gets it before the moltbot takes it.
+func freeAddress() string {
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // announced reads what it prints until the curl line and returns that.
@@ -265,7 +268,7 @@ func TestServeCanBeStoppedWhileItLoads(t *testing.T) {
 func TestServeDrainsRunningRequestsAndRefusesNewOnes(t *testing.T) {
 	c := start(t, []string{slowEnv + "=1"})
 	c.await(t, "/ready", 200)
-	events := bufio.NewReader(c.ask(t, 200, true).Body)
+	events := bufio.NewReader(c.ask(t, 600, true).Body) // three seconds: it must not end before the others are asked
 	if _, err := events.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}

@@ -90,9 +90,11 @@ def check_that_every_method_of_structured_output_gives_the_model():
 
 
 def check_that_json_mode_gives_an_object():
-    """An object that nothing bounds may be cut, which the client raises; some of these are not."""
+    """An object that nothing bounds may be cut, which the client raises: until one is not, more are asked for."""
     whole = 0
-    for seed in range(8):
+    for seed in range(64):
+        if seed >= 8 and whole > 0:
+            break
         model = chat(temperature=1, seed=seed, max_tokens=120).with_structured_output(None, method="json_mode")
         try:
             said = model.invoke('Say in JSON how many legs a cat has, like {"legs": 2}.')
