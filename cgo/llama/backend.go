@@ -11,13 +11,15 @@ import (
 	"path/filepath"
 	"sync"
 	"unsafe"
+
+	"github.com/moltbot/moltbot/cgo/panels"
 )
 
 // PinnedVersion is the llama.cpp that these bindings are written for.
 const PinnedVersion = "0.5.0"
 
-// Init loads ggml's plug-ins from the folder that holds libllama and starts
-// llama.cpp. Only the first call works; the others return what it returned. It
+// Init loads our kernels, then ggml's plug-ins from the folder that holds libllama,
+// and starts llama.cpp. Only the first call works; the others return what it returned. It
 // fails when no plug-in can run on this CPU or the library has another version.
 func Init() error { return initOnce() }
 
@@ -29,6 +31,9 @@ var initOnce = sync.OnceValue(func() error {
 	dir, err := LibraryDir()
 	if err != nil {
 		return err
+	}
+	if err := panels.Load(filepath.Join(dir, panels.File)); err != nil {
+		return fmt.Errorf("llama: %w", err)
 	}
 	loadPlugins(dir)
 	C.llama_backend_init()

@@ -13,6 +13,7 @@ type libraries struct {
 	Version  string   // of llama.cpp
 	Dir      string   // where they lie
 	Backends []string // what they can compute on here: "CPU", "CUDA0"
+	Kernels  string   // what our own kernels use of the CPU; "" where ggml's are in use
 	GPUs     []string // of these, the ones with memory of their own
 	IGPUs    []string // and the GPUs that share this machine's
 	Remote   []string // devices of RPC servers
@@ -24,7 +25,11 @@ func checkLibraries(_ context.Context, pt *patient) finding {
 	if pt.native.Err != nil {
 		return fail("build them on this machine with `make`", "%v", pt.native.Err)
 	}
-	return ok("llama.cpp %s in %s, computing on %s", pt.native.Version, pt.native.Dir, strings.Join(pt.native.Backends, ", "))
+	on := strings.Join(pt.native.Backends, ", ")
+	if pt.native.Kernels != "" {
+		on += " with our kernels for " + pt.native.Kernels
+	}
+	return ok("llama.cpp %s in %s, computing on %s", pt.native.Version, pt.native.Dir, on)
 }
 
 // checkCPU compares this CPU with the one that the libraries were built for.

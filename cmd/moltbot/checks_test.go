@@ -97,6 +97,8 @@ func TestRoomFor(t *testing.T) {
 func TestCheckLibraries(t *testing.T) {
 	pt := &patient{native: libraries{Version: "0.5.0", Dir: "/opt/lib", Backends: []string{"CPU"}}}
 	wantFinding(t, checkLibraries(t.Context(), pt), "ok", "llama.cpp 0.5.0 in /opt/lib, computing on CPU")
+	pt.native.Kernels = "AVX512-VNNI"
+	wantFinding(t, checkLibraries(t.Context(), pt), "ok", "computing on CPU with our kernels for AVX512-VNNI")
 	pt.native.Err = errors.New("no plug-in runs on this CPU")
 	wantFinding(t, checkLibraries(t.Context(), pt), "fail", "no plug-in")
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/moltbot/moltbot/cgo/llama"
+	"github.com/moltbot/moltbot/cgo/panels"
 	"github.com/moltbot/moltbot/internal/logging"
 )
 
@@ -18,6 +19,7 @@ func nativeLibraries() libraries {
 	if n.Err = llama.Init(); n.Err != nil {
 		return n
 	}
+	n.Kernels = panels.Instructions()
 	for _, d := range llama.Devices() {
 		n.Backends = append(n.Backends, d.Name)
 		switch d.Type {

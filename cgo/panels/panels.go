@@ -1,0 +1,66 @@
+// Package panels owns the matrix kernels of our own: cgo/native/panels, a library
+// that takes over ggml's products of quantized weights on CPUs for which it has a
+// faster way (docs/adr/0013-kernels.md).
+//
+// It imports nothing of Moltbot. cgo/llama loads the library before ggml's plug-ins,
+// so that they find its llamafile_sgemm before their own; from then on all goes by
+// itself. What the kernels don't take they hand on to ggml.
+package panels
+
+/*
+#cgo LDFLAGS: -ldl
+#include "panels.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+)
+
+// File is the library's place, seen from the folder of llama.cpp's libraries.
+const File = "../panels/libmoltbot-panels.so"
+
+// Load makes the library in that file part of the program, for all plug-ins that are
+// loaded from then on. Without such a file, as on systems other than Linux on x86-64,
+// it does nothing.
+func Load(file string) error {
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	path := C.CString(file)
+	defer C.free(unsafe.Pointer(path))
+	if why := C.mb_panels_load(path); why != nil {
+		return fmt.Errorf("panels: %s", C.GoString(why))
+	}
+	return nil
+}
+
+// Instructions names what the kernels use of this CPU; "" where none are in use.
+func Instructions() string { return C.GoString(C.mb_panels_instructions()) }
+
+// Product is what the kernels compute: C = A · Bᵀ, in ggml's types.
+type Product struct {
+	Type    int    // ggml's number of the weights' type
+	Weights []byte // [Rows][Blocks] blocks of Type
+	Rows    int    // of the weights
+	Acts    []byte // [Cols][Blocks] blocks of Q8_0 or Q8_1
+	ActType int    // ggml's number of their type
+	Cols    int
+	Blocks  int // of 32 weights in a row
+	Threads int // as many shares, computed one after the other
+}
+
+// Compute returns [Cols][Rows] sums, or false where the kernels don't take it. It is
+// how tests and benchmarks reach them without ggml.
+func (p Product) Compute() ([]float32, bool) {
+	out := make([]float32, p.Cols*p.Rows)
+	ok := true
+	for i := range p.Threads {
+		ok = ok && bool(C.mb_panels_multiply(C.int(i), C.int(p.Threads), C.int64_t(p.Rows), C.int64_t(p.Cols), C.int64_t(p.Blocks),
+			unsafe.Pointer(&p.Weights[0]), unsafe.Pointer(&p.Acts[0]), (*C.float)(&out[0]), C.int(p.Type), C.int(p.ActType)))
+	}
+	return out, ok
+}

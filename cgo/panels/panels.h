@@ -1,0 +1,12 @@
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+// mb_panels_load returns NULL, or why the library couldn't be loaded.
+const char * mb_panels_load(const char * path);
+
+// mb_panels_instructions returns "" where no kernels are in use.
+const char * mb_panels_instructions(void);
+
+bool mb_panels_multiply(int ith, int nth, int64_t rows, int64_t cols, int64_t blocks, const void * weights, const void * acts, float * out, int type, int act_type);
