@@ -408,14 +408,21 @@ func (m *sim) checkWaits(plan Plan) {
 	}
 }
 
-// delay is how long a step of prompts may take: longer where all decodes are patient.
+// delay is how long a step of prompts may take: as long as one of decodes where that
+// is more than asked for, and longer where all decodes are patient.
 func (m *sim) delay() time.Duration {
+	step, decodes, patient := m.limits.Step, 0, true
 	for _, q := range m.live {
-		if q.runs && q.decodes() && q.job.Class > FlexClass {
-			return m.limits.Step
+		if q.runs && q.decodes() {
+			decodes++
+			step = max(step, m.s.cost(decodes, decodes))
+			patient = patient && q.job.Class <= FlexClass
 		}
 	}
-	return calm * m.limits.Step
+	if patient {
+		return calm * step
+	}
+	return step
 }
 
 func (q *simRequest) decodes() bool {

@@ -3,7 +3,7 @@ package batching
 import "time"
 
 // yields is how many steps a decode waits for prompts of a higher class: at
-// 50 ms a step for less than half a second.
+// 25 ms a step for a fifth of a second.
 const yields = 8
 
 // rankPrompts finds the highest class among the prompts that may have rows in the
@@ -32,11 +32,25 @@ func (p *planner) insists(r *request) bool {
 // makes batches of them a tenth faster (docs/benchmarks/README.md).
 const calm = 4
 
-// delay returns how long prompt rows may make decodes wait.
+// delay returns how long prompt rows may make decodes wait: for as long as a step of
+// theirs takes where that is more than Limits.Step, so that prompts on a slow machine
+// don't come in crumbs.
 func (p *planner) delay() time.Duration {
 	flex := func(r *request) bool { return r.class <= FlexClass }
+	step := max(p.s.limits.Step, p.decodeStep())
 	if p.decode(flex) && !p.decode(func(r *request) bool { return !flex(r) }) {
-		return calm * p.s.limits.Step
+		return calm * step
 	}
-	return p.s.limits.Step
+	return step
+}
+
+// decodeStep predicts a step of all decodes, a row each.
+func (p *planner) decodeStep() time.Duration {
+	n := 0
+	for _, r := range p.s.running {
+		if p.mine(r) && r.decoding() {
+			n++
+		}
+	}
+	return p.s.cost(n, n)
 }

@@ -64,3 +64,19 @@ func (p Product) Compute() ([]float32, bool) {
 	}
 	return out, ok
 }
+
+// ByGGML computes the same with the dot products of ggml's CPU plug-in in that file,
+// row by row and column by column; false: it has none for these types.
+func (p Product) ByGGML(plugin string) ([]float32, bool) {
+	file := C.CString(plugin)
+	defer C.free(unsafe.Pointer(file))
+	out := make([]float32, p.Cols*p.Rows)
+	row, col := len(p.Weights)/p.Rows, len(p.Acts)/p.Cols
+	for i := range out {
+		if !C.mb_ggml_dot(file, C.int(p.Blocks*32), unsafe.Pointer(&p.Weights[i%p.Rows*row]), unsafe.Pointer(&p.Acts[i/p.Rows*col]),
+			(*C.float)(&out[i]), C.int(p.Type), C.int(p.ActType)) {
+			return nil, false
+		}
+	}
+	return out, true
+}

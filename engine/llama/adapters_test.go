@@ -64,7 +64,7 @@ func greedyWith(t *testing.T, e *engine.Engine, v engine.Vocab, adapter, text st
 
 // answer is short of where the likeliest tokens come close: another batch shape
 // moves the scores by some percent.
-const answer = 6
+const answer = 14
 
 const opening = "The old lighthouse keeper climbed the stairs every evening, because"
 

@@ -58,7 +58,7 @@ type Model struct {
 	Queue      int      `key:"queue" min:"1" max:"1000000" doc:"Requests that may wait; beyond it the answer is 429. One key alone may take eight ninths of the places."`
 	GPULayers  int      `key:"gpu_layers" min:"-1" max:"10000" doc:"Layers to keep on the GPU where there is one; -1: all."`
 	KVCells    int      `key:"kv_cells" min:"64" max:"16777216" zero:"as many as ctx" doc:"Tokens that all running requests together may hold in the KV cache; at least ctx."`
-	Step       Duration `key:"step" min:"1ms" max:"1m" doc:"How long the prompt rows of one step may keep running answers waiting; at least one row of the kernel's width is computed."`
+	Step       Duration `key:"step" min:"1ms" max:"1m" doc:"How long the prompt rows of one step may keep running answers waiting, or as long as a step of the answers takes where that is longer; at least one row of the kernel's width is computed."`
 	Drafts     bool     `key:"drafts" doc:"Guess tokens from what was said already and have the model verify them in the same step. Off: a lone answer is computed row by row, so that it is the same to the last bit each time."`
 	Draft      Path     `key:"draft" doc:"A small model with the same vocabulary that guesses where nothing was said before: a GGUF file, or the name of a known model, which is fetched when it is missing; empty: none."`
 	MMap       bool     `key:"mmap" doc:"Map the model file into memory and don't read it whole."`
@@ -120,7 +120,7 @@ func Default() Config {
 			Parallel:   16,
 			Batch:      512,
 			Queue:      256,
-			Step:       Duration(50 * time.Millisecond),
+			Step:       Duration(25 * time.Millisecond),
 			Drafts:     true,
 			GPULayers:  -1,
 			MMap:       true,
