@@ -408,9 +408,14 @@ func (m *sim) checkWaits(plan Plan) {
 	}
 }
 
-// delay is how long a step of prompts may take: as long as one of decodes where that
-// is more than asked for, and longer where all decodes are patient.
+// delay is how long a step of prompts may take at most: as long as one of decodes
+// where that is more than asked for, and longer where all decodes are patient. Some
+// may be paused while a step is planned: cells are counted as many as any row has.
 func (m *sim) delay() time.Duration {
+	defer func(attended int) { m.s.attended = attended }(m.s.attended)
+	for _, q := range m.live {
+		m.s.attended = max(m.s.attended, len(q.cells))
+	}
 	step, decodes, patient := m.limits.Step, 0, true
 	for _, q := range m.live {
 		if q.runs && q.decodes() {
