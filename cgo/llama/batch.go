@@ -43,7 +43,10 @@ func NewBatch(rows int) *Batch {
 	return b
 }
 
-func array(n int, size uintptr) unsafe.Pointer { return C.malloc(C.size_t(uintptr(n) * size)) }
+// array is zeroed: where Go writes a pointer, the collector looks at the one that it
+// replaces (cgo's rules on passing pointers), and what malloc leaves may look like one
+// into Go's heap.
+func array(n int, size uintptr) unsafe.Pointer { return C.calloc(C.size_t(n), C.size_t(size)) }
 
 // oneSeqPerRow points every row at its place in b.seq, once and for all.
 func (b *Batch) oneSeqPerRow(rows int) {
