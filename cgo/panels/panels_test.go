@@ -52,22 +52,20 @@ func scale(rnd *rand.Rand) (bits uint16, value float64) {
 
 // weights returns a random block and its values.
 func (l layout) weights(rnd *rand.Rand) (block []byte, values [perBlock]float64) {
-	d, scale := scale(rnd)
+	d, size := scale(rnd)
 	block = binary.LittleEndian.AppendUint16(nil, d)
 	var smallest float64
 	if l.min {
-		m, v := halfNumber(rnd)
+		m, v := scale(rnd)
 		block, smallest = binary.LittleEndian.AppendUint16(block, m), v
 	}
 	var quants [perBlock]int
 	for i := range quants {
 		quants[i] = rnd.IntN(1 << l.bits)
-		values[i] = scale*float64(quants[i]-l.offset) + smallest
+		values[i] = size*float64(quants[i]-l.offset) + smallest
 	}
 	return append(block, l.pack(quants)...), values
 }
-
-func halfNumber(rnd *rand.Rand) (uint16, float64) { return scale(rnd) }
 
 // pack lays out the quants: the fifth bits, then the nibbles or bytes.
 func (l layout) pack(quants [perBlock]int) (out []byte) {
@@ -93,15 +91,15 @@ func (l layout) pack(quants [perBlock]int) (out []byte) {
 // acts returns a random block of Q8_0 or Q8_1, its values, and what stands for their
 // sum: Q8_1 carries it as a number of its own.
 func acts(rnd *rand.Rand, kind int) (block []byte, values [perBlock]float64, sum float64) {
-	d, scale := scale(rnd)
+	d, size := scale(rnd)
 	block = binary.LittleEndian.AppendUint16(nil, d)
 	if kind == q8_1 {
-		s, v := halfNumber(rnd)
+		s, v := scale(rnd)
 		block, sum = binary.LittleEndian.AppendUint16(block, s), v
 	}
 	for i := range values {
 		q := rnd.IntN(255) - 127
-		values[i] = scale * float64(q)
+		values[i] = size * float64(q)
 		block = append(block, byte(int8(q)))
 	}
 	return block, values, sum
