@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moltbot/moltbot/internal/freeport"
 	"github.com/moltbot/moltbot/internal/testmodel"
 )
 
@@ -73,22 +73,10 @@ func TestAFullContextEndsTheAnswerAndIsNotShifted(t *testing.T) {
 	}
 }
 
-// freeAddress returns one whose port is below those that Linux hands out by itself:
-// nobody else gets it before a server takes it.
-func freeAddress() string {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-}
-
 // startRPC starts ggml's RPC server and returns its address.
 func startRPC(t *testing.T) string {
 	t.Helper()
-	address := freeAddress()
+	address := freeport.Address()
 	_, port, _ := net.SplitHostPort(address)
 	server := exec.Command(filepath.Join("..", "build", "native", "rpc", "ggml-rpc-server"), "-p", port, "-t", "1")
 	p, err := startProcess(server)

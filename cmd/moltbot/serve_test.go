@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +22,7 @@ import (
 	"github.com/moltbot/moltbot/engine"
 	"github.com/moltbot/moltbot/engine/enginetest"
 	"github.com/moltbot/moltbot/internal/config"
+	"github.com/moltbot/moltbot/internal/freeport"
 	"github.com/moltbot/moltbot/internal/testmodel"
 	"github.com/moltbot/moltbot/models"
 )
@@ -95,7 +94,7 @@ type child struct {
 // start runs a moltbot on a free port with the default model's file, which the toy engine doesn't read.
 func start(t *testing.T, env []string, line ...string) *child {
 	t.Helper()
-	address := freeAddress()
+	address := freeport.Address()
 	line = append([]string{"--listen", address, "--model", testmodel.Path(t, "smollm2"), "--data", t.TempDir()}, line...)
 	c := &child{Cmd: exec.Command(os.Args[0], line...), base: "http://" + address}
 	c.Env = append([]string{childEnv + "=1", "HOME=" + t.TempDir()}, env...)
@@ -113,18 +112,6 @@ func start(t *testing.T, env []string, line ...string) *child {
 		c.Wait()
 	})
 	return c
-}
-
-// freeAddress returns one whose port is below those that Linux hands out by itself:
-// nobody else gets it before the moltbot takes it.
-func freeAddress() string {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
 }
 
 // announced reads what it prints until the curl line and returns that.

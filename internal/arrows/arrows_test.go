@@ -57,6 +57,7 @@ var mayImport = map[string]string{
 	"bench/run":                   "bench/load bench/workload",
 	"bench/report":                "bench/load bench/stats bench/workload bench/measure bench/run",
 	"internal/config":             "internal/spelling",
+	"internal/freeport":           "",
 	"internal/logging":            "",
 	"internal/spelling":           "",
 	"internal/testmodel":          "models/store",
