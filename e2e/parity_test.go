@@ -44,7 +44,7 @@ By default llama-server computes the last four tokens of a prompt apart when the
 // writes the outcome into the documentation.
 func TestParity(t *testing.T) {
 	page := &strings.Builder{}
-	fmt.Fprintf(page, parityHead, peerVersion(t), peerCPU(t), len(prompts(t)), greedyTokens, noiseFloor,
+	fmt.Fprintf(page, parityHead, peerVersion(t), builtFor(t), len(prompts(t)), greedyTokens, noiseFloor,
 		ways[0].name, strings.Join(ways[0].flags, " "), ways[1].name, strings.Join(ways[1].flags, " "))
 	for _, model := range []string{"smollm2", "gemma3"} {
 		fmt.Fprintf(page, "\n## %s\n\n%s", exact(t, model).model, parityTable(t, model))

@@ -117,14 +117,3 @@ func peerVersion(t testing.TB) string {
 	}
 	return string(version[1])
 }
-
-// peerCPU is the line of the build's stamp that tells the CPU features it was built for.
-func peerCPU(t testing.TB) string {
-	t.Helper()
-	stamp, err := os.ReadFile(peerDir + "/stamp")
-	cpu := regexp.MustCompile(`(?m)^cpu (.*)$`).FindSubmatch(stamp)
-	if err != nil || cpu == nil {
-		t.Fatalf("the peer's stamp: %v\n%s", err, stamp)
-	}
-	return string(cpu[1])
-}
