@@ -116,9 +116,14 @@ func TestTheCallbackEndsThePrediction(t *testing.T) {
 
 func TestTheModelsEndTokenEndsTheText(t *testing.T) {
 	l := load(t)
-	short := predict(t, l, prompt, llama.SetTokens(0))
-	long := predict(t, l, prompt, llama.SetTokens(100), llama.IgnoreEOS)
-	if short == "" || len(long) <= len(short) || strings.Contains(long, "<|im_end|>") {
+	const most = 200 // what the context has room for
+	tokens := 0
+	short := predict(t, l, prompt, llama.SetTokens(0), llama.SetTokenCallback(func(string) bool { tokens++; return tokens < most }))
+	if short == "" || tokens == most {
+		t.Fatalf("%d tokens: the model ended nothing: %q", tokens, short)
+	}
+	long := predict(t, l, prompt, llama.SetTokens(tokens+10), llama.IgnoreEOS)
+	if !strings.HasPrefix(long, short) || len(long) == len(short) || strings.Contains(long, "<|im_end|>") {
 		t.Errorf("short %q, long %q", short, long)
 	}
 }

@@ -120,7 +120,7 @@ func TestNoiseIsLessThanAWrongToken(t *testing.T) {
 			tokens := prompt(t, b, 301)
 			direct := withoutReuse(t, b, tokens, 300)[300]
 			b.Remove(0, 0)
-			tokens[298] = tokens[0]
+			tokens[299] = tokens[0]
 			if d := distance(withoutReuse(t, b, tokens, 300)[300], direct); d <= noise {
 				t.Errorf("a wrong token moves the logits by %.4f only", d)
 			}
