@@ -1,13 +1,14 @@
-// Package panels owns the matrix kernels of our own: cgo/native/panels, a library
-// that takes over ggml's products of quantized weights on CPUs for which it has a
-// faster way (docs/adr/0013-kernels.md).
+// Package panels owns the kernels of our own: cgo/native/panels, a library that takes
+// over ggml's products of quantized weights and its attention on CPUs for which it has
+// a faster way (docs/adr/0013-kernels.md, docs/adr/0014-attention.md).
 //
 // It imports nothing of Moltbot. cgo/llama loads the library before ggml's plug-ins,
-// so that they find its llamafile_sgemm before their own; from then on all goes by
-// itself. What the kernels don't take they hand on to ggml.
+// so that they find its functions before their own; from then on all goes by itself.
+// What the kernels don't take they hand on to ggml.
 package panels
 
 /*
+#cgo CPPFLAGS: -I${SRCDIR}/../../build/native/include
 #cgo LDFLAGS: -ldl
 #include "panels.h"
 */
@@ -46,10 +47,10 @@ type Product struct {
 	Type    int    // ggml's number of the weights' type
 	Weights []byte // [Rows][Blocks] blocks of Type
 	Rows    int    // of the weights
-	Acts    []byte // [Cols][Blocks] blocks of Q8_0 or Q8_1
+	Acts    []byte // [Cols][Blocks] blocks of Q8_0, Q8_1 or Q8_K
 	ActType int    // ggml's number of their type
 	Cols    int
-	Blocks  int // of 32 weights in a row
+	Blocks  int // of 32 weights in a row; of 256 for K formats
 	Threads int // as many shares, computed one after the other
 }
 

@@ -198,7 +198,7 @@ func TestPanelsAreGGMLToTheBit(t *testing.T) {
 
 func TestPanelsLeaveToGGMLWhatTheyDoNotKnow(t *testing.T) {
 	use(t)
-	const q6_K, f16, q8_K = 14, 1, 15
+	const f16, q8_K = 1, 15
 	for _, p := range []Product{
 		{Type: q4_1, ActType: q8_0, Rows: 8, Cols: 2, Blocks: 1}, // Q4_1 needs the sums
 		{Type: q4_1, ActType: q8_1, Rows: 9, Cols: 2, Blocks: 1}, // no whole panels

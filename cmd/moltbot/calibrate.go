@@ -21,7 +21,7 @@ import (
 const calibration = 3 * time.Second
 
 // meaning changes with what the numbers of a table say.
-const meaning = "scores by rows, panels"
+const meaning = "scores by rows, panels, attention, AMX"
 
 // costTable is what steps cost, and the file where the next start finds it.
 type costTable struct {

@@ -10,13 +10,14 @@
 // lanes adds up four products as integers, then blocks as floats, and a row's eight
 // lanes are added up at the end. That is the order of ggml_vec_dot_* and of tinyBLAS
 // on AVX2, so the results are ggml's to the bit, for any number of columns.
-#include <dlfcn.h>
-#include <immintrin.h>
-#include <cstdint>
 #include <cstring>
-#include <vector>
+
+#include "seam.h"
 
 namespace {
+
+using seam::able;
+using seam::room;
 
 // The types of ggml.h that are computed here.
 enum Type : int { F32 = 0, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q8_1 = 9 };
@@ -32,12 +33,6 @@ constexpr int kCols = 4;   // computed side by side
 struct Params {
     int ith, nth;
 };
-
-// GCC 12 takes the registers that its own intrinsics leave undefined for mistakes.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-
-#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")))
 
 VNNI inline float half(const void * p) {
     uint16_t h;
@@ -76,13 +71,6 @@ struct Scratch {
     std::vector<int32_t> shifts; // [col][block][lane]: -offset times the sum of four
     std::vector<float> deltas;   // [col][block]
     std::vector<float> sums;     // [col][block]
-
-    template <class T> static T * room(std::vector<T> & v, size_t n) {
-        if (v.size() < n + 64 / sizeof(T)) {
-            v.resize(n + 64 / sizeof(T));
-        }
-        return reinterpret_cast<T *>((reinterpret_cast<uintptr_t>(v.data()) + 63) & ~uintptr_t(63));
-    }
 };
 
 // Panel is eight rows as keep wrote them.
@@ -307,9 +295,9 @@ template <int type> VNNI void share(const Params & p, const Job & j) {
     static thread_local Scratch s;
     const int64_t from = j.panels * p.ith / p.nth, to = j.panels * (p.ith + 1) / p.nth;
     const size_t pairs = size_t(j.blocks) * kPairs, cells = size_t(j.n) * j.blocks;
-    const Acts acts = {s.room(s.acts, cells * kBlock), s.room(s.shifts, cells * kLanes), s.room(s.deltas, cells), s.room(s.sums, cells)};
+    const Acts acts = {room(s.acts, cells * kBlock), room(s.shifts, cells * kLanes), room(s.deltas, cells), room(s.sums, cells)};
     prepare(j.b, j.b_stride, f.min, f.offset, j.n, j.blocks, acts);
-    const Kept kept = {{s.room(s.quants, pairs * 64), s.room(s.scales, pairs * 16), s.room(s.mins, pairs * kPair)}};
+    const Kept kept = {{room(s.quants, pairs * 64), room(s.scales, pairs * 16), room(s.mins, pairs * kPair)}};
     for (int64_t i = from; i < to; i++) {
         const Direct<type> rows = {j.a + i * kRows * j.a_stride, j.a_stride};
         float * out = j.c + i * kRows;
@@ -322,32 +310,7 @@ template <int type> VNNI void share(const Params & p, const Job & j) {
     }
 }
 
-using Sgemm = bool(const Params *, int64_t, int64_t, int64_t, const void *, int64_t, const void *, int64_t, void *, int64_t, int, int, int);
-
-Sgemm * own();
-
-// next returns ggml's own, which lies in the library that calls.
-Sgemm * next(void * caller) {
-    static Sgemm * const f = [caller]() -> Sgemm * {
-        Dl_info at;
-        if (dladdr(caller, &at) == 0) {
-            return nullptr;
-        }
-        void * ggml = dlopen(at.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-        const auto found = ggml == nullptr ? nullptr : reinterpret_cast<Sgemm *>(dlsym(ggml, "llamafile_sgemm"));
-        return found == own() ? nullptr : found;
-    }();
-    return f;
-}
-
-bool able() {
-    static const bool yes = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
-    return yes;
-}
-
 } // namespace
-
-#define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT const char * moltbot_panels_instructions() { return able() ? "AVX512-VNNI" : ""; }
 
@@ -366,10 +329,6 @@ EXPORT bool llamafile_sgemm(const Params * p, int64_t m, int64_t n, int64_t k, c
             case Q8_0: if (bt == Q8_0) return share<Q8_0>(*p, job(at)), true; break;
         }
     }
-    Sgemm * f = next(__builtin_return_address(0));
-    return f != nullptr && f(p, m, n, k, A, lda, B, ldb, C, ldc, at, bt, ct);
+    static auto * const ggml = seam::next(__builtin_return_address(0), "llamafile_sgemm", llamafile_sgemm);
+    return ggml != nullptr && ggml(p, m, n, k, A, lda, B, ldb, C, ldc, at, bt, ct);
 }
-
-namespace {
-Sgemm * own() { return llamafile_sgemm; }
-} // namespace

@@ -1,0 +1,50 @@
+// What the kernels of this library share: the instructions they are compiled for, and
+// the way on to ggml's own function where one doesn't take what it is asked.
+#pragma once
+#include <dlfcn.h>
+#include <immintrin.h>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+// GCC 12 takes the registers that its own intrinsics leave undefined for mistakes.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
+#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")))
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace seam {
+
+// able tells whether this CPU has what VNNI names.
+inline bool able() {
+    static const bool yes = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+    return yes;
+}
+
+// find returns the function of that name in the library that calls, which is ggml's or,
+// in tests, none.
+template <class F> F * find(void * caller, const char * name) {
+    Dl_info at;
+    if (dladdr(caller, &at) == 0) {
+        return nullptr;
+    }
+    void * library = dlopen(at.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    return library == nullptr ? nullptr : reinterpret_cast<F *>(dlsym(library, name));
+}
+
+// next returns ggml's function that ours stands before; nullptr where there is none.
+template <class F> F * next(void * caller, const char * name, F * own) {
+    F * const found = find<F>(caller, name);
+    return found == own ? nullptr : found;
+}
+
+// room returns n values of a thread's own memory, on a cache line; what was in them is lost.
+template <class T> T * room(std::vector<T> & v, size_t n) {
+    if (v.size() < n + 64 / sizeof(T)) {
+        v.resize(n + 64 / sizeof(T));
+    }
+    return reinterpret_cast<T *>((reinterpret_cast<uintptr_t>(v.data()) + 63) & ~uintptr_t(63));
+}
+
+} // namespace seam
