@@ -42,6 +42,7 @@ func random(t *rapid.T) *attention {
 		Threads: rapid.IntRange(1, 5).Draw(t, "threads"),
 	}}
 	a.Heads = group * a.KVHeads
+	a.Threads = min(a.Threads, a.Rows*a.Heads)
 	a.Scale = float32(1 / math.Sqrt(float64(a.KeyDim)))
 	for range a.Rows * a.Heads * a.KeyDim {
 		_, v := half(rnd)
@@ -199,14 +200,23 @@ func TestAttentionTouchesNoOthersCells(t *testing.T) {
 	})
 }
 
-func TestAttentionLeavesShortContextsToGGML(t *testing.T) {
+func TestAttentionLeavesToGGML(t *testing.T) {
 	use(t)
-	a := Attention{
-		Rows: 1, Cells: 256, Heads: 1, KVHeads: 1, KeyDim: 64, ValueDim: 64, Scale: 1, Threads: 1,
-		Queries: make([]float32, 64), Keys: make([]uint16, 256*64), Values: make([]uint16, 256*64),
-	}
-	if _, ok := a.Compute(); ok {
-		t.Error("256 cells: computed")
+	for what, change := range map[string]func(a *Attention){
+		"short contexts":                      func(a *Attention) { a.Cells = 256 },
+		"more threads than there are queries": func(a *Attention) { a.Threads = 2 },
+	} {
+		a := Attention{
+			Rows: 1, Cells: 300, Heads: 1, KVHeads: 1, KeyDim: 64, ValueDim: 64, Scale: 1, Threads: 1,
+			Queries: make([]float32, 64), Keys: make([]uint16, 300*64), Values: make([]uint16, 300*64),
+		}
+		if _, ok := a.Compute(); !ok {
+			t.Fatal("a plain attention isn't computed")
+		}
+		change(&a)
+		if _, ok := a.Compute(); ok {
+			t.Errorf("%s: computed", what)
+		}
 	}
 }
 

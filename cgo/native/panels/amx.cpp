@@ -294,6 +294,6 @@ EXPORT bool moltbot_amx_multiply(int ith, int nth, int type, int64_t rows, int64
     if (kind(type).values == 0) {
         return false;
     }
-    multiply(type, {ith, nth, 0, nullptr, nullptr}, {rows, cols, blocks, static_cast<const uint8_t *>(weights), static_cast<const uint8_t *>(acts), out, rows});
+    multiply(type, {ith, nth, 0, nullptr, nullptr, false}, {rows, cols, blocks, static_cast<const uint8_t *>(weights), static_cast<const uint8_t *>(acts), out, rows});
     return true;
 }

@@ -1,28 +1,21 @@
 // What the products by AMX share (amx.cpp, amx_k.cpp).
 #pragma once
-#include <cstring>
 #include <utility>
 
 #include "seam.h"
-
-struct ggml_threadpool;
 
 #define AMX __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma,amx-tile,amx-int8")))
 
 namespace amx {
 
+using seam::half;
+using seam::halves;
+using seam::Params;
+
 constexpr int kRows = 16;      // of weights that ggml has packed together
 constexpr int kCols = 16;      // of activations in a tile
 constexpr int kLine = 64;      // bytes of a row of a tile
 constexpr int kActs = 32 * kCols; // bytes of activations in a tile: [col][32]
-
-// The head of ggml_compute_params (ggml-cpu-impl.h).
-struct Params {
-    int               ith, nth;
-    size_t            wsize;
-    void *            wdata;
-    ggml_threadpool * threadpool;
-};
 
 // Job is a product: C[cols][rows] = A[rows][blocks] * B[cols][blocks].
 struct Job {
@@ -32,14 +25,6 @@ struct Job {
     float *         c;
     int64_t         ldc;
 };
-
-VNNI inline float half(const uint8_t * p) {
-    uint16_t h;
-    std::memcpy(&h, p, sizeof h);
-    return _cvtsh_ss(h);
-}
-
-VNNI inline __m512 halves(const uint8_t * p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) p)); }
 
 // fetch asks for weights that follow a block in some microseconds: they come from memory
 // that the hardware reads ahead too timidly.

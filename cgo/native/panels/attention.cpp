@@ -18,6 +18,7 @@
 
 namespace {
 
+using seam::Params;
 using tile::kTile;
 
 // Contexts of up to so many cells are ggml's, so that short texts of a single
@@ -26,15 +27,6 @@ constexpr int64_t kShort = 256;
 constexpr int kBlock = 48;          // queries that share cells
 constexpr int kRow = 16;            // what a row costs beside its cells, in cells
 constexpr uint16_t kNever = 0xfc00; // -infinity: the mask forbids the cell
-
-// The head of ggml_compute_params (ggml-cpu-impl.h).
-struct Params {
-    int                      ith, nth;
-    size_t                   wsize;
-    void *                   wdata;
-    struct ggml_threadpool * threadpool;
-    bool                     use_ref;
-};
 
 // Call is an operation as it is computed here.
 struct Call {
@@ -69,6 +61,7 @@ bool takes(const Params & p, const ggml_tensor * dst) {
            q->type == GGML_TYPE_F32 && k->type == GGML_TYPE_F16 && v->type == GGML_TYPE_F16 && q->ne[3] == 1 &&
            q->nb[0] == sizeof(float) && k->nb[0] == 2 && v->nb[0] == 2 && k->ne[2] == v->ne[2] && q->ne[2] % k->ne[2] == 0 &&
            k->ne[0] % tile::kLanes == 0 && v->ne[0] % tile::kLanes == 0 &&
+           q->ne[1] * q->ne[2] >= p.nth && // with more threads than queries ggml shares out the cells of each
            (mask == nullptr || (mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1));
 }
 

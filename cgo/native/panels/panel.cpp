@@ -17,6 +17,8 @@
 namespace {
 
 using seam::able;
+using seam::half;
+using seam::Params;
 using seam::room;
 
 // The types of ggml.h that are computed here.
@@ -28,17 +30,6 @@ constexpr int kPairs = 4;  // in a panel
 constexpr int kRows = kPair * kPairs;
 constexpr int kLanes = 8;  // of a row
 constexpr int kCols = 4;   // computed side by side
-
-// The head of ggml_compute_params (ggml-cpu-impl.h).
-struct Params {
-    int ith, nth;
-};
-
-VNNI inline float half(const void * p) {
-    uint16_t h;
-    std::memcpy(&h, p, sizeof h);
-    return _cvtsh_ss(h);
-}
 
 // Format says how a block of weights lies in memory, and what is to be subtracted
 // from its unsigned bytes.

@@ -5,7 +5,10 @@
 #include <immintrin.h>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
+
+struct ggml_threadpool;
 
 // GCC 12 takes the registers that its own intrinsics leave undefined for mistakes.
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -15,6 +18,23 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace seam {
+
+// Params is ggml_compute_params (ggml-cpu-impl.h).
+struct Params {
+    int               ith, nth;
+    size_t            wsize;
+    void *            wdata;
+    ggml_threadpool * threadpool;
+    bool              use_ref;
+};
+
+VNNI inline float half(const void * p) {
+    uint16_t h;
+    std::memcpy(&h, p, sizeof h);
+    return _cvtsh_ss(h);
+}
+
+VNNI inline __m512 halves(const void * p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) p)); }
 
 // able tells whether this CPU has what VNNI names.
 inline bool able() {

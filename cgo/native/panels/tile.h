@@ -4,11 +4,14 @@
 // Two ways: packed, where a tile is written down once for many queries, and direct,
 // where one row's few queries read the cells where they lie.
 #pragma once
-#include "seam.h"
-
+#include <cmath>
 #include <cstring>
 
+#include "seam.h"
+
 namespace tile {
+
+using seam::halves;
 
 constexpr int kTile = 64;            // cells
 constexpr int kLanes = 16;           // floats in a register
@@ -34,8 +37,6 @@ struct Heads {
         }
     }
 };
-
-VNNI inline __m512 halves(const uint16_t * p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) p)); }
 
 // exponential returns e^x for x <= 0 to about one ulp, 0 below the smallest normal
 // float, and NaN for NaN. Polynomial: Cephes, expf.
