@@ -92,11 +92,13 @@ func (c *Costs) segment(i int) (lo, hi Point) {
 // Of what a step took besides the prediction, a sixteenth is believed, and an
 // outlier (another process, a page fault) counts as twice or half the time. A
 // quarter of that is believed of all steps: the whole machine is faster or slower
-// than it was, and a step that seems too long is never tried.
+// than it was, and a step that seems too long is never tried. Cells are taken for a
+// quarter of a prediction at least, or a price of nothing would stay one.
 const (
 	believe = 1. / 16
 	outlier = 2.
 	common  = 1. / 4
+	learnt  = 1. / 4
 )
 
 // Observe hears how long a step took and moves the points around it, and all of
@@ -114,7 +116,10 @@ func (c *Costs) Observe(s Step, took time.Duration) {
 	for i := range c.Scores {
 		c.Scores[i] *= 1 + off*inScores
 	}
-	c.Cell *= 1 + off*inCells
+	if s.Cells > 0 {
+		part := max(inCells, learnt)
+		c.Cell = max(0, c.Cell+off*part*part*predicted/float64(s.Cells*s.Rows))
+	}
 	for i := range c.Points {
 		c.Points[i].Time = max(1, time.Duration(float64(c.Points[i].Time)*(1+off*common)))
 	}

@@ -55,16 +55,22 @@ func linear(row float64) (scores []float64) {
 	return scores
 }
 
-// TestAWrongPriceOfCellsIsUnlearned: it is measured over few cells, where noise is large.
+// TestAWrongPriceOfCellsIsUnlearned: it is measured over few cells, where noise is
+// large, or not at all.
 func TestAWrongPriceOfCellsIsUnlearned(t *testing.T) {
 	truth := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Cell: 200}
-	c := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Cell: 3000}
-	for n := range 600 {
-		step := Step{Rows: []int{8, 1, 64}[n%3], Cells: []int{500, 2000, 3000}[n/3%3]}
-		c.Observe(step, truth.Predict(step))
-	}
-	if got, want := c.Predict(Step{Rows: 64, Cells: 2500}), truth.Predict(Step{Rows: 64, Cells: 2500}); got > want*5/4 || got < want*4/5 {
-		t.Errorf("64 rows beside 2,500 cells are predicted to take %v, they take %v", got, want)
+	for _, wrong := range []float64{3000, 0} {
+		c := Costs{Points: []Point{{1, 6 * ms}, {8, 25 * ms}, {64, 130 * ms}}, Cell: wrong}
+		for n := range 600 {
+			step := Step{Rows: []int{8, 1, 64}[n%3], Cells: []int{0, 2000, 6000}[n/3%3]}
+			c.Observe(step, truth.Predict(step))
+		}
+		for _, cells := range []int{0, 6000} {
+			step := Step{Rows: 64, Cells: cells}
+			if got, want := c.Predict(step), truth.Predict(step); got > want*5/4 || got < want*4/5 {
+				t.Errorf("from %v ns a cell on, 64 rows beside %d cells are predicted to take %v, they take %v", wrong, cells, got, want)
+			}
+		}
 	}
 }
 
