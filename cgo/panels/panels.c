@@ -25,11 +25,16 @@ const char * mb_panels_instructions(void) {
     return f ? f() : "";
 }
 
-bool mb_panels_multiply(int ith, int nth, int64_t rows, int64_t cols, int64_t blocks, const void * weights, const void * acts, float * out, int type, int act_type) {
-    sgemm *       f = library ? (sgemm *) dlsym(library, "llamafile_sgemm") : NULL;
+bool mb_panels_multiply(const char * name, int ith, int nth, int64_t rows, int64_t cols, int64_t blocks, const void * weights, const void * acts, float * out, int type, int act_type) {
+    typedef bool named(const char *, const struct params *, int64_t, int64_t, int64_t, const void *, const void *, float *, int, int);
+    sgemm *       best = library ? (sgemm *) dlsym(library, "llamafile_sgemm") : NULL;
+    named *       by = library ? (named *) dlsym(library, "moltbot_panels_multiply") : NULL;
     struct params p = {ith, nth};
     const int     f32 = 0;
-    return f && f(&p, rows, cols, blocks, weights, blocks, acts, blocks, out, rows, type, act_type, f32);
+    if (*name) {
+        return by && by(name, &p, rows, cols, blocks, weights, acts, out, type, act_type);
+    }
+    return best && best(&p, rows, cols, blocks, weights, blocks, acts, blocks, out, rows, type, act_type, f32);
 }
 
 // tensor describes a matrix per head: dim values, rows of all heads one after another.

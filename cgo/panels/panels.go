@@ -50,17 +50,20 @@ type Product struct {
 	Acts    []byte // [Cols][Blocks] blocks of Q8_0, Q8_1 or Q8_K
 	ActType int    // ggml's number of their type
 	Cols    int
-	Blocks  int // of 32 weights in a row; of 256 for K formats
-	Threads int // as many shares, computed one after the other
+	Blocks  int    // of 32 weights in a row; of 256 for K formats
+	Threads int    // as many shares, computed one after the other
+	By      string // instructions to use, as Instructions names them; "": the best
 }
 
 // Compute returns [Cols][Rows] sums, or false where the kernels don't take it. It is
 // how tests and benchmarks reach them without ggml.
 func (p Product) Compute() ([]float32, bool) {
+	by := C.CString(p.By)
+	defer C.free(unsafe.Pointer(by))
 	out := make([]float32, p.Cols*p.Rows)
 	ok := true
 	for i := range p.Threads {
-		ok = ok && bool(C.mb_panels_multiply(C.int(i), C.int(p.Threads), C.int64_t(p.Rows), C.int64_t(p.Cols), C.int64_t(p.Blocks),
+		ok = ok && bool(C.mb_panels_multiply(by, C.int(i), C.int(p.Threads), C.int64_t(p.Rows), C.int64_t(p.Cols), C.int64_t(p.Blocks),
 			unsafe.Pointer(&p.Weights[0]), unsafe.Pointer(&p.Acts[0]), (*C.float)(&out[0]), C.int(p.Type), C.int(p.ActType)))
 	}
 	return out, ok

@@ -9,7 +9,9 @@ const char * mb_panels_load(const char * path);
 // mb_panels_instructions returns "" where no kernels are in use.
 const char * mb_panels_instructions(void);
 
-bool mb_panels_multiply(int ith, int nth, int64_t rows, int64_t cols, int64_t blocks, const void * weights, const void * acts, float * out, int type, int act_type);
+// mb_panels_multiply computes share ith of nth by instructions of that name; "": by the
+// best, as ggml asks for it.
+bool mb_panels_multiply(const char * name, int ith, int nth, int64_t rows, int64_t cols, int64_t blocks, const void * weights, const void * acts, float * out, int type, int act_type);
 
 // mb_ggml_dot has ggml's CPU plug-in in that file multiply a row with a column; false:
 // it isn't there, or doesn't pair these types.

@@ -114,7 +114,7 @@ func TestPanelsComputeWhatTheFormatsSay(t *testing.T) {
 		rows, cols := 8*rapid.IntRange(1, 6).Draw(t, "panels"), rapid.IntRange(1, 21).Draw(t, "cols")
 		blocks, threads := rapid.IntRange(1, 9).Draw(t, "blocks"), rapid.IntRange(1, 4).Draw(t, "threads")
 		p, want, size := product(kind, rows, cols, blocks, rapid.Uint64().Draw(t, "seed"))
-		p.Threads = threads
+		p.Threads, p.By = threads, rapid.SampledFrom(ways()).Draw(t, "by")
 		got, ok := p.Compute()
 		if !ok {
 			t.Fatalf("%s: not computed", layouts[kind].name)
@@ -185,7 +185,7 @@ func TestPanelsAreGGMLToTheBit(t *testing.T) {
 		kind := rapid.SampledFrom([]int{q4_0, q4_1, q5_0, q5_1, q8_0}).Draw(t, "type")
 		rows, cols := 8*rapid.IntRange(1, 6).Draw(t, "panels"), rapid.IntRange(1, 21).Draw(t, "cols")
 		p, _, _ := product(kind, rows, cols, rapid.IntRange(1, 19).Draw(t, "blocks"), rapid.Uint64().Draw(t, "seed"))
-		p.Threads = rapid.IntRange(1, 4).Draw(t, "threads")
+		p.Threads, p.By = rapid.IntRange(1, 4).Draw(t, "threads"), rapid.SampledFrom(ways()).Draw(t, "by")
 		want, ok := p.ByGGML(plugin)
 		if !ok {
 			t.Fatalf("ggml doesn't pair %s with type %d", layouts[kind].name, p.ActType)
@@ -229,6 +229,19 @@ func use(t *testing.T) {
 	}
 }
 
+// ways are the instructions that this CPU has panels for, and "", the best of them.
+func ways() []string {
+	all := []string{""}
+	for _, by := range []string{"AVX512-VNNI", "AVX-VNNI", "AVX2"} {
+		p, _, _ := product(q4_0, 8, 1, 1, 1)
+		p.Threads, p.By = 1, by
+		if _, ok := p.Compute(); ok {
+			all = append(all, by)
+		}
+	}
+	return all
+}
+
 func BenchmarkPanels(b *testing.B) {
 	if err := Load(filepath.Join(native, File)); err != nil || Instructions() == "" {
 		b.Skipf("no kernels for this CPU: %v", err)
@@ -238,12 +251,14 @@ func BenchmarkPanels(b *testing.B) {
 			const rows, blocks = 1024, 32
 			p, _, _ := product(kind, rows, cols, blocks, 1)
 			p.Threads = 1
-			b.Run(fmt.Sprintf("%s/cols=%d", layouts[kind].name, cols), func(b *testing.B) {
-				for range b.N {
-					p.Compute()
-				}
-				b.ReportMetric(2*float64(rows*cols*blocks*perBlock)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gflop/s")
-			})
+			for _, p.By = range ways()[1:] {
+				b.Run(fmt.Sprintf("%s/cols=%d/%s", layouts[kind].name, cols, p.By), func(b *testing.B) {
+					for range b.N {
+						p.Compute()
+					}
+					b.ReportMetric(2*float64(rows*cols*blocks*perBlock)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gflop/s")
+				})
+			}
 		}
 	}
 }

@@ -38,7 +38,8 @@ constexpr Packed packed(int type) {
     return {};
 }
 
-// Acts are columns as prepare wrote them, by groups of kCols: zero where there are none.
+// Acts are columns as prepare wrote them, by groups of kCols. What a last group lacks is
+// computed with whatever is there, and not stored.
 struct Acts {
     int8_t *  quants; // [group][block][col][32]
     float *   deltas; // [group][block][col]
@@ -58,9 +59,9 @@ struct Panel {
 };
 
 struct Scratch {
-    std::vector<int8_t>  acts, quants;
-    std::vector<float>   deltas, sums, scales, mins;
-    std::vector<int32_t> shifts;
+    seam::Store<int8_t>  acts, quants;
+    seam::Store<float>   deltas, sums, scales, mins;
+    seam::Store<int32_t> shifts;
 };
 
 // widen reads a block of 16 rows as unsigned bytes.
@@ -193,8 +194,8 @@ template <int type> AMX void share(const Params & p, const Job & j) {
     static thread_local Scratch s;
     const int64_t panels = j.rows / kRows, from = panels * p.ith / p.nth, to = panels * (p.ith + 1) / p.nth;
     const size_t  cells = size_t(j.cols + kCols - 1) / kCols * kCols * j.blocks;
-    const Acts    x = {seam::room(s.acts, cells * kBlock), seam::room(s.deltas, cells), seam::room(s.sums, cells), seam::room(s.shifts, cells)};
-    const Panel   w = {seam::room(s.quants, j.blocks * kRows * kBlock), seam::room(s.scales, j.blocks * kRows), seam::room(s.mins, j.blocks * kRows)};
+    const Acts    x = {s.acts.room(cells * kBlock), s.deltas.room(cells), s.sums.room(cells), s.shifts.room(cells)};
+    const Panel   w = {s.quants.room(j.blocks * kRows * kBlock), s.scales.room(j.blocks * kRows), s.mins.room(j.blocks * kRows)};
     prepare<type>(j, x);
     if (j.cols > kFew) {
         configure();

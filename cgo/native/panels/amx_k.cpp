@@ -36,8 +36,8 @@ constexpr Packed packed(int type) {
     return {};
 }
 
-// Acts are columns, by sixteens: zero where there are none, and in what a group of 16
-// weights leaves of a tile.
+// Acts are columns, by sixteens; zero in what a group of 16 weights leaves of a tile. What
+// a last sixteen lacks is computed with whatever is there, and not stored.
 struct Acts {
     int8_t *  quants; // [sixteen][block][group][col][32]
     float *   deltas; // [sixteen][block][col]
@@ -53,10 +53,10 @@ struct Panel {
 };
 
 struct Scratch {
-    std::vector<int8_t>  acts, quants;
-    std::vector<int16_t> mins;
-    std::vector<int32_t> sums, scales;
-    std::vector<float>   deltas, d, dmin;
+    seam::Store<int8_t>  acts, quants;
+    seam::Store<int16_t> mins;
+    seam::Store<int32_t> sums, scales;
+    seam::Store<float>   deltas, d, dmin;
 };
 
 template <int type> VNNI void prepare(const Job & j, const Acts & to) {
@@ -185,9 +185,9 @@ template <int type> AMX void share(const Params & p, const Job & j) {
     static thread_local Scratch s;
     const int64_t panels = j.rows / kRows, from = panels * p.ith / p.nth, to = panels * (p.ith + 1) / p.nth;
     const size_t  cells = size_t(j.cols + kCols - 1) / kCols * j.blocks, groups = size_t(j.blocks) * f.groups;
-    const Acts    x = {seam::room(s.acts, cells * f.groups * kActs), seam::room(s.deltas, cells * kCols), seam::room(s.sums, cells * kPairs * kCols)};
-    const Panel   w = {seam::room(s.quants, groups * f.lines() * kLine + 4 * kLine), seam::room(s.scales, groups * kRows),
-                       seam::room(s.mins, j.blocks * kPairs * 2 * kRows), seam::room(s.d, j.blocks * kRows), seam::room(s.dmin, j.blocks * kRows)};
+    const Acts    x = {s.acts.room(cells * f.groups * kActs), s.deltas.room(cells * kCols), s.sums.room(cells * kPairs * kCols)};
+    const Panel   w = {s.quants.room(groups * f.lines() * kLine + 4 * kLine), s.scales.room(groups * kRows),
+                       s.mins.room(j.blocks * kPairs * 2 * kRows), s.d.room(j.blocks * kRows), s.dmin.room(j.blocks * kRows)};
     prepare<type>(j, x);
     configure();
     for (int64_t i = from; i < to; i++) {

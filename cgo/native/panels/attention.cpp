@@ -25,6 +25,7 @@ using tile::kTile;
 // stream stay llama-server's to the bit.
 constexpr int64_t kShort = 256;
 constexpr int kBlock = 48;          // queries that share cells
+constexpr int kAhead = 2 * kTile;   // cells that are fetched behind a block's last tile
 constexpr int kRow = 16;            // what a row costs beside its cells, in cells
 constexpr uint16_t kNever = 0xfc00; // -infinity: the mask forbids the cell
 
@@ -131,12 +132,12 @@ Place border(const Call & c, const Reach & r, int t, int n) {
 
 // Scratch is what a thread computes in.
 struct Scratch {
-    std::vector<uint64_t> bits, joined;
-    std::vector<int64_t>  until;
-    std::vector<int32_t>  cells;
+    seam::Store<uint64_t> bits, joined;
+    seam::Store<int64_t>  until;
+    seam::Store<int32_t>  cells;
     const uint16_t *      mask;                // of the row that was last asked for
     uint16_t              gathered[kTile];
-    std::vector<float>    queries, keys, values, sums;
+    seam::Store<float>    queries, keys, values, sums;
 };
 
 // Block is a run of queries of one head of the keys that share a list of cells.
@@ -154,10 +155,10 @@ class Worker {
   public:
     Worker(const Call & call, const Reach & reach, Scratch & scratch)
         : c(call), r(reach), s(scratch), keys(call.k->ne[0]), values(call.v->ne[0]) {
-        s.joined.resize(r.words);
-        s.cells.resize(r.words * 64 + 2 * kTile); // fetching reads behind the last tile
-        b.queries = seam::room(s.queries, kBlock * keys);
-        b.sums = seam::room(s.sums, kBlock * values);
+        joined = s.joined.room(r.words);
+        cells = s.cells.room(r.words * 64 + kAhead);
+        b.queries = s.queries.room(kBlock * keys);
+        b.sums = s.sums.room(kBlock * values);
     }
 
     // run computes queries of a head, block by block. A block with a number that isn't
@@ -180,6 +181,8 @@ class Worker {
     const Reach & r;
     Scratch &     s;
     const int64_t keys, values; // their dimensions
+    uint64_t *    joined;
+    int32_t *     cells; // of the block
     Block         b;
 
     int64_t rowEnd(int64_t i) const { return (i / c.group + 1) * c.group; }
@@ -188,35 +191,37 @@ class Worker {
     // for rows that don't attend to them; it returns where the block ends.
     VNNI int64_t join(int64_t from, int64_t to) {
         const uint64_t * row = r.bits + from / c.group * r.words;
-        std::copy(row, row + r.words, s.joined.begin());
+        std::copy(row, row + r.words, joined);
         int64_t end = std::min({to, rowEnd(from), from + kBlock}), sum = r.cells(from / c.group);
         for (int64_t rows = 2; end < to && end < from + kBlock; rows++) {
             row = r.bits + end / c.group * r.words;
             sum += r.cells(end / c.group);
             int64_t all = 0;
             for (int64_t w = 0; w < r.words; w++) {
-                all += __builtin_popcountll(s.joined[w] | row[w]);
+                all += __builtin_popcountll(joined[w] | row[w]);
             }
             if (all * rows > sum + sum / 4) {
                 break;
             }
             for (int64_t w = 0; w < r.words; w++) {
-                s.joined[w] |= row[w];
+                joined[w] |= row[w];
             }
             end = std::min({to, rowEnd(end), from + kBlock});
         }
         return end;
     }
 
-    // list writes down which cells are joined, and returns how many.
+    // list writes down which cells are joined, and returns how many. What is fetched
+    // behind the last of them is the first one.
     int64_t list() {
-        int32_t * at = s.cells.data();
+        int32_t * at = cells;
         for (int64_t w = 0; w < r.words; w++) {
-            for (uint64_t bits = s.joined[w]; bits != 0; bits &= bits - 1) {
+            for (uint64_t bits = joined[w]; bits != 0; bits &= bits - 1) {
                 *at++ = int32_t(w * 64 + __builtin_ctzll(bits));
             }
         }
-        return at - s.cells.data();
+        std::fill_n(at, kAhead, at == cells ? 0 : *cells);
+        return at - cells;
     }
 
     // compute answers the queries of a block; false: rows that share it must not.
@@ -227,11 +232,10 @@ class Worker {
         start();
         const bool alone = to <= rowEnd(from), direct = alone && to - from <= tile::kDirect;
         for (int64_t at = 0; at < b.count; at += kTile) {
-            const int32_t * cells = s.cells.data() + at;
             const int n = int(std::min<int64_t>(kTile, b.count - at));
             if (direct) {
-                few(cells, n);
-            } else if (!many(cells, n) && !alone) {
+                few(cells + at, n);
+            } else if (!many(cells + at, n) && !alone) {
                 return false;
             }
         }
@@ -269,7 +273,7 @@ class Worker {
     // many computes a tile for a block, of cells that are written down for it; false:
     // one holds a number that isn't finite.
     VNNI bool many(const int32_t * cells, int n) {
-        float * k = seam::room(s.keys, keys * kTile), * v = seam::room(s.values, values * kTile);
+        float * k = s.keys.room(keys * kTile), * v = s.values.room(values * kTile);
         const bool sound = tile::packKeys(heads(c.k, b.head), cells, n, k) & tile::packValues(heads(c.v, b.head), cells, n, v);
         const int queries = int(b.to - b.from);
         for (int q = 0; q < queries; q += tile::kSide) {
@@ -336,7 +340,7 @@ class Worker {
 VNNI void attend(const Params & p, const Call & c) {
     static thread_local Scratch s;
     const int64_t words = (c.cells + 63) / 64;
-    const Reach r = {words, seam::room(s.bits, c.rows * words), seam::room(s.until, c.rows + 1)};
+    const Reach r = {words, s.bits.room(c.rows * words), s.until.room(c.rows + 1)};
     reach(c, r);
     const Place from = border(c, r, p.ith, p.nth), to = border(c, r, p.ith + 1, p.nth);
     Worker worker(c, r, s);

@@ -1,5 +1,5 @@
-// Products of quantized weights with rows of activations, for x86 CPUs with
-// AVX512-VNNI: nearly all that a step of a language model computes.
+// Products of quantized weights with rows of activations, for x86 CPUs: nearly all that
+// a step of a language model computes. Here for AVX512-VNNI, in panel256.h for less.
 //
 // ggml-cpu asks llamafile_sgemm (ggml/src/ggml-cpu/llamafile/sgemm.h) before its own
 // loops, on each of its threads. This library is loaded before ggml-cpu, so that its
@@ -12,56 +12,28 @@
 // on AVX2, so the results are ggml's to the bit, for any number of columns.
 #include <cstring>
 
-#include "seam.h"
+#include "panel.h"
+
+using namespace panel;
 
 namespace {
 
-using seam::able;
 using seam::half;
 using seam::Params;
-using seam::room;
 
-// The types of ggml.h that are computed here.
-enum Type : int { F32 = 0, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q8_1 = 9 };
-
-constexpr int kBlock = 32; // weights that share a scale
 constexpr int kPair = 2;   // rows in a register
 constexpr int kPairs = 4;  // in a panel
-constexpr int kRows = kPair * kPairs;
-constexpr int kLanes = 8;  // of a row
 constexpr int kCols = 4;   // computed side by side
-
-// Format says how a block of weights lies in memory, and what is to be subtracted
-// from its unsigned bytes.
-struct Format {
-    int bytes;   // of a block
-    int quants;  // where the nibbles or bytes begin
-    int high;    // where the fifth bits are; 0: there are none
-    int offset;  // value of a weight = byte - offset
-    bool wide;   // a byte for each weight
-    bool min;    // a smallest value follows the scale
-};
-
-constexpr Format format(int type) {
-    switch (type) {
-        case Q4_0: return {18, 2, 0, 8, false, false};
-        case Q4_1: return {20, 4, 0, 0, false, true};
-        case Q5_0: return {22, 6, 2, 16, false, false};
-        case Q5_1: return {24, 8, 4, 0, false, true};
-        case Q8_0: return {34, 2, 0, 128, true, false};
-    }
-    return {};
-}
 
 // Scratch is what a thread widens into.
 struct Scratch {
-    std::vector<uint8_t> quants; // of a panel: [block][pair][64]
-    std::vector<float> scales;   // of a panel: [block][pair][16]
-    std::vector<float> mins;     // of a panel: [block][row]
-    std::vector<int8_t> acts;    // [col][block][32]
-    std::vector<int32_t> shifts; // [col][block][lane]: -offset times the sum of four
-    std::vector<float> deltas;   // [col][block]
-    std::vector<float> sums;     // [col][block]
+    seam::Store<uint8_t> quants; // of a panel: [block][pair][64]
+    seam::Store<float> scales;   // of a panel: [block][pair][16]
+    seam::Store<float> mins;     // of a panel: [block][row]
+    seam::Store<int8_t> acts;    // [col][block][32]
+    seam::Store<int32_t> shifts; // [col][block][lane]: -offset times the sum of four
+    seam::Store<float> deltas;   // [col][block]
+    seam::Store<float> sums;     // [col][block]
 };
 
 // Panel is eight rows as keep wrote them.
@@ -268,27 +240,15 @@ template <int type> VNNI void columns(const Kept & a, Acts x, int n, int blocks,
     }
 }
 
-// Job is a product: C[n][m] = B[n][k] * A[m][k].
-struct Job {
-    int64_t         panels;
-    int             n, blocks;
-    const uint8_t * a;
-    int64_t         a_stride; // bytes from row to row
-    const uint8_t * b;
-    int64_t         b_stride;
-    float *         c;
-    int64_t         ldc;
-};
-
 // share computes this thread's panels.
-template <int type> VNNI void share(const Params & p, const Job & j) {
+template <int type> VNNI void compute(const Params & p, const Job & j) {
     constexpr Format f = format(type);
     static thread_local Scratch s;
     const int64_t from = j.panels * p.ith / p.nth, to = j.panels * (p.ith + 1) / p.nth;
     const size_t pairs = size_t(j.blocks) * kPairs, cells = size_t(j.n) * j.blocks;
-    const Acts acts = {room(s.acts, cells * kBlock), room(s.shifts, cells * kLanes), room(s.deltas, cells), room(s.sums, cells)};
+    const Acts acts = {s.acts.room(cells * kBlock), s.shifts.room(cells * kLanes), s.deltas.room(cells), s.sums.room(cells)};
     prepare(j.b, j.b_stride, f.min, f.offset, j.n, j.blocks, acts);
-    const Kept kept = {{room(s.quants, pairs * 64), room(s.scales, pairs * 16), room(s.mins, pairs * kPair)}};
+    const Kept kept = {{s.quants.room(pairs * 64), s.scales.room(pairs * 16), s.mins.room(pairs * kPair)}};
     for (int64_t i = from; i < to; i++) {
         const Direct<type> rows = {j.a + i * kRows * j.a_stride, j.a_stride};
         float * out = j.c + i * kRows;
@@ -303,23 +263,76 @@ template <int type> VNNI void share(const Params & p, const Job & j) {
 
 } // namespace
 
-EXPORT const char * moltbot_panels_instructions() { return able() ? "AVX512-VNNI" : ""; }
+VNNI void panel::share512(int type, const Params & p, const Job & j) {
+    switch (type) {
+        case Q4_0: return compute<Q4_0>(p, j);
+        case Q4_1: return compute<Q4_1>(p, j);
+        case Q5_0: return compute<Q5_0>(p, j);
+        case Q5_1: return compute<Q5_1>(p, j);
+        case Q8_0: return compute<Q8_0>(p, j);
+    }
+}
+
+namespace {
+
+// Instructions are a way to compute panels.
+struct Instructions {
+    const char * name;
+    bool         here; // this CPU has them
+    Share *      share;
+    bool         all;  // takes all that is asked for; else what ggml's kernels do one by one
+
+    bool takes(int type, int64_t cols) const { return share != nullptr && (all || (cols > 1 && format(type).min)); }
+};
+
+const Instructions * instructions() {
+    static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    static const Instructions all[] = { // the fastest first
+        {"AVX512-VNNI", seam::able(), share512, true},
+        {"AVX-VNNI", avx2 && __builtin_cpu_supports("avxvnni"), share256vnni, false},
+        {"AVX2", avx2, share256, false},
+        {"", true, nullptr, false},
+    };
+    return all;
+}
+
+const Instructions & best() {
+    static const Instructions * const found = [] {
+        const Instructions * i = instructions();
+        while (!i->here) {
+            i++;
+        }
+        return i;
+    }();
+    return *found;
+}
+
+// multiplies tells whether a type of weights is computed with activations of that type.
+bool multiplies(int type, int act) { return format(type).bytes != 0 && act == (format(type).min ? Q8_1 : Q8_0); }
+
+} // namespace
+
+EXPORT const char * moltbot_panels_instructions() { return best().name; }
 
 // The parameters are those of ggml's function: k, lda and ldb in blocks, C in floats.
 EXPORT bool llamafile_sgemm(const Params * p, int64_t m, int64_t n, int64_t k, const void * A, int64_t lda, const void * B, int64_t ldb, void * C, int64_t ldc, int at, int bt, int ct) {
-    if (n >= 1 && m % kRows == 0 && ct == F32 && able()) {
-        const auto job = [&](int type) {
-            const int64_t act = format(type).min ? 36 : 34;
-            return Job{m / kRows, int(n), int(k), static_cast<const uint8_t *>(A), lda * format(type).bytes, static_cast<const uint8_t *>(B), ldb * act, static_cast<float *>(C), ldc};
-        };
-        switch (at) {
-            case Q4_0: if (bt == Q8_0) return share<Q4_0>(*p, job(at)), true; break;
-            case Q4_1: if (bt == Q8_1) return share<Q4_1>(*p, job(at)), true; break;
-            case Q5_0: if (bt == Q8_0) return share<Q5_0>(*p, job(at)), true; break;
-            case Q5_1: if (bt == Q8_1) return share<Q5_1>(*p, job(at)), true; break;
-            case Q8_0: if (bt == Q8_0) return share<Q8_0>(*p, job(at)), true; break;
-        }
+    if (n >= 1 && m % kRows == 0 && ct == F32 && multiplies(at, bt) && best().takes(at, n)) {
+        const int64_t act = format(at).min ? 36 : 34;
+        best().share(at, *p, {m / kRows, int(n), int(k), static_cast<const uint8_t *>(A), lda * format(at).bytes, static_cast<const uint8_t *>(B), ldb * act, static_cast<float *>(C), ldc});
+        return true;
     }
     static auto * const ggml = seam::next(__builtin_return_address(0), "llamafile_sgemm", llamafile_sgemm);
     return ggml != nullptr && ggml(p, m, n, k, A, lda, B, ldb, C, ldc, at, bt, ct);
+}
+
+// moltbot_panels_multiply is llamafile_sgemm by instructions of that name, for tests.
+EXPORT bool moltbot_panels_multiply(const char * name, const Params * p, int64_t m, int64_t n, int64_t k, const void * A, const void * B, float * C, int at, int bt) {
+    for (const Instructions * i = instructions(); i->share != nullptr; i++) {
+        if (std::strcmp(i->name, name) == 0 && i->here && m % kRows == 0 && multiplies(at, bt)) {
+            const int64_t act = format(at).min ? 36 : 34;
+            i->share(at, *p, {m / kRows, int(n), int(k), static_cast<const uint8_t *>(A), k * format(at).bytes, static_cast<const uint8_t *>(B), k * act, C, m});
+            return true;
+        }
+    }
+    return false;
 }

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 struct ggml_threadpool;
 
@@ -28,7 +27,7 @@ struct Params {
     bool              use_ref;
 };
 
-VNNI inline float half(const void * p) {
+__attribute__((target("f16c"))) inline float half(const void * p) {
     uint16_t h;
     std::memcpy(&h, p, sizeof h);
     return _cvtsh_ss(h);
@@ -59,12 +58,22 @@ template <class F> F * next(void * caller, const char * name, F * own) {
     return found == own ? nullptr : found;
 }
 
-// room returns n values of a thread's own memory, on a cache line; what was in them is lost.
-template <class T> T * room(std::vector<T> & v, size_t n) {
-    if (v.size() < n + 64 / sizeof(T)) {
-        v.resize(n + 64 / sizeof(T));
-    }
-    return reinterpret_cast<T *>((reinterpret_cast<uintptr_t>(v.data()) + 63) & ~uintptr_t(63));
-}
+// Memory is a thread's own, on a cache line. It is no std::vector, since the functions
+// of one, compiled for some file's instructions, would be taken by all libraries.
+class Memory {
+  public:
+    ~Memory();
+    void * room(size_t bytes); // what was in it may be lost
+
+  private:
+    void * at = nullptr;
+    size_t size = 0;
+};
+
+template <class T> struct Store {
+    Memory memory;
+
+    T * room(size_t n) { return static_cast<T *>(memory.room(n * sizeof(T))); }
+};
 
 } // namespace seam
