@@ -280,18 +280,15 @@ struct Instructions {
     const char * name;
     bool         here; // this CPU has them
     Share *      share;
-    bool         all;  // takes all that is asked for; else what ggml's kernels do one by one
-
-    bool takes(int type, int64_t cols) const { return share != nullptr && (all || (cols > 1 && format(type).min)); }
 };
 
 const Instructions * instructions() {
     static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     static const Instructions all[] = { // the fastest first
-        {"AVX512-VNNI", seam::able(), share512, true},
-        {"AVX-VNNI", avx2 && __builtin_cpu_supports("avxvnni"), share256vnni, false},
-        {"AVX2", avx2, share256, false},
-        {"", true, nullptr, false},
+        {"AVX512-VNNI", seam::able(), share512},
+        {"AVX-VNNI", avx2 && __builtin_cpu_supports("avxvnni"), share256vnni},
+        {"AVX2", avx2, share256},
+        {"", true, nullptr},
     };
     return all;
 }
@@ -316,7 +313,7 @@ EXPORT const char * moltbot_panels_instructions() { return best().name; }
 
 // The parameters are those of ggml's function: k, lda and ldb in blocks, C in floats.
 EXPORT bool llamafile_sgemm(const Params * p, int64_t m, int64_t n, int64_t k, const void * A, int64_t lda, const void * B, int64_t ldb, void * C, int64_t ldc, int at, int bt, int ct) {
-    if (n >= 1 && m % kRows == 0 && ct == F32 && multiplies(at, bt) && best().takes(at, n)) {
+    if (n >= 1 && m % kRows == 0 && ct == F32 && multiplies(at, bt) && best().share != nullptr) {
         const int64_t act = format(at).min ? 36 : 34;
         best().share(at, *p, {m / kRows, int(n), int(k), static_cast<const uint8_t *>(A), lda * format(at).bytes, static_cast<const uint8_t *>(B), ldb * act, static_cast<float *>(C), ldc});
         return true;
