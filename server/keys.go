@@ -14,43 +14,53 @@ import (
 	"github.com/moltbot/moltbot/server/openai"
 )
 
-// keyring holds the hashes of the keys that open the server.
-type keyring [][sha256.Size]byte
+// lock is what one key opens.
+type lock struct {
+	hash [sha256.Size]byte // of the key
+	tier string            // the highest service_tier; "": any
+}
 
-func newKeyring(keys []string) keyring {
+// keyring holds what the keys open the server for.
+type keyring []lock
+
+func newKeyring(keys []string, tiers map[string]string) keyring {
 	ring := make(keyring, len(keys))
 	for i, key := range keys {
-		ring[i] = sha256.Sum256([]byte(key))
+		ring[i] = lock{sha256.Sum256([]byte(key)), tiers[key]}
 	}
 	return ring
 }
 
-// find returns the hash of a key on the ring. It compares with each of them, so
-// that the time taken tells nothing.
-func (k keyring) find(key string) (hash [sha256.Size]byte, ok bool) {
-	hash = sha256.Sum256([]byte(key))
-	found := 0
+// find returns what a key opens. It compares with each on the ring, so that the time
+// taken tells nothing.
+func (k keyring) find(key string) (found lock, ok bool) {
+	hash := sha256.Sum256([]byte(key))
+	at := -1
 	for i := range k {
-		found |= subtle.ConstantTimeCompare(k[i][:], hash[:])
+		at = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(k[i].hash[:], hash[:]), i, at)
 	}
-	return hash, found == 1
+	if at < 0 {
+		return lock{}, false
+	}
+	return k[at], true
 }
 
 // authorise asks for a key, where there are any, of all but the open routes. Who
-// the key is decides whose prefixes a request may reuse.
+// the key is decides whose prefixes a request may reuse, and how soon it may be served.
 func (s *Server) authorise(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if len(s.keys) == 0 || isOpen(c) {
 			return next(c)
 		}
-		hash, ok := s.keys.find(keyOf(c.Request().Header))
+		lock, ok := s.keys.find(keyOf(c.Request().Header))
 		if !ok {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="moltbot"`)
 			return badKey(c.Request().Header)
 		}
 		r := c.Request()
 		caller := openai.CallerFrom(r.Context())
-		caller.Partition = kvcache.Key(hex.EncodeToString(hash[:16]))
+		caller.Partition = kvcache.Key(hex.EncodeToString(lock.hash[:16]))
+		caller.Tier = lock.tier
 		c.SetRequest(r.WithContext(openai.WithCaller(r.Context(), caller)))
 		return next(c)
 	}

@@ -120,6 +120,29 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestKeysCapTheTier: what is told is what is served.
+func TestKeysCapTheTier(t *testing.T) {
+	r := start(t, func(c *config) {
+		c.server.Keys = []string{"any", "most", "least"}
+		c.server.Tiers = map[string]string{"most": "default", "least": "flex"}
+	})
+	for _, c := range []struct{ key, asked, served string }{
+		{"any", "priority", "priority"},
+		{"most", "priority", "default"},
+		{"most", "auto", "default"},
+		{"most", "flex", "flex"},
+		{"least", "priority", "flex"},
+		{"least", "default", "flex"},
+		{"least", "auto", "flex"},
+	} {
+		body := sayHi(fmt.Sprintf(`"max_tokens": 1, "service_tier": %q`, c.asked))
+		a := r.do("POST", chatPath, body, "Authorization", "Bearer "+c.key)
+		if want := fmt.Sprintf(`"service_tier":%q`, c.served); a.status != 200 || !strings.Contains(a.body, want) {
+			t.Errorf("key %q asks for %s: %d %s, want %s", c.key, c.asked, a.status, a.body, want)
+		}
+	}
+}
+
 func TestOneLogLinePerRequest(t *testing.T) {
 	r := start(t, nil)
 	r.do("POST", chatPath+"?api_key=private", sayHi(`"max_tokens": 3, "ignore_eos": true`), "X-Request-Id", "id-1")

@@ -36,12 +36,13 @@ type Options struct {
 	LogPrompts bool
 	// Keys that clients must send; none: no key is asked for. Only their hashes are kept.
 	Keys              []string
-	BodyLimit         int64         // bytes of a request body
-	ReadHeaderTimeout time.Duration // for the headers of a request
-	ReadTimeout       time.Duration // for the body of a request
-	IdleTimeout       time.Duration // of an unused connection
-	WriteTimeout      time.Duration // for a client to take a piece of an answer; 0: 30 s
-	KeepAlive         time.Duration // a stream that has nothing to say sends a comment this often
+	Tiers             map[string]string // the highest service_tier of a key, where it isn't any
+	BodyLimit         int64             // bytes of a request body
+	ReadHeaderTimeout time.Duration     // for the headers of a request
+	ReadTimeout       time.Duration     // for the body of a request
+	IdleTimeout       time.Duration     // of an unused connection
+	WriteTimeout      time.Duration     // for a client to take a piece of an answer; 0: 30 s
+	KeepAlive         time.Duration     // a stream that has nothing to say sends a comment this often
 }
 
 // Server serves until Shutdown.
@@ -64,7 +65,7 @@ func New(o Options) *Server {
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
-	s := &Server{opt: o, keys: newKeyring(o.Keys)}
+	s := &Server{opt: o, keys: newKeyring(o.Keys, o.Tiers)}
 	s.description = sync.OnceValues(func() ([]byte, error) { return openapi.Description(o.Version) })
 	s.opt.Keys = nil
 	base, abort := context.WithCancelCause(context.Background())

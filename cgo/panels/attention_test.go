@@ -4,11 +4,19 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 
 	"pgregory.net/rapid"
 )
+
+// useAttention loads the library where the CPU has what attention needs.
+func useAttention(t testing.TB) {
+	t.Helper()
+	use(t)
+	if Instructions() != "AVX512-VNNI" {
+		t.Skip("no attention of ours for this CPU")
+	}
+}
 
 // half returns a random half-precision number between -2 and 2, and its value.
 func half(rnd *rand.Rand) (uint16, float64) {
@@ -155,7 +163,7 @@ func (a *attention) check(t *rapid.T) {
 // TestAttentionIsSoftmax: whatever rows and cells have to do with each other, every row
 // gets the weighted mean of the cells that it attends to, and nothing where there are none.
 func TestAttentionIsSoftmax(t *testing.T) {
-	use(t)
+	useAttention(t)
 	for name, rule := range masks {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -173,7 +181,7 @@ func TestAttentionIsSoftmax(t *testing.T) {
 // TestAttentionTouchesNoOthersCells: what isn't a number in a cell reaches the rows that
 // attend to it, and no others, though they are computed together.
 func TestAttentionTouchesNoOthersCells(t *testing.T) {
-	use(t)
+	useAttention(t)
 	rapid.Check(t, func(t *rapid.T) {
 		a := random(t)
 		cell, from := rapid.IntRange(0, a.Cells-1).Draw(t, "cell"), rapid.IntRange(0, a.Rows).Draw(t, "from")
@@ -201,7 +209,7 @@ func TestAttentionTouchesNoOthersCells(t *testing.T) {
 }
 
 func TestAttentionLeavesToGGML(t *testing.T) {
-	use(t)
+	useAttention(t)
 	for what, change := range map[string]func(a *Attention){
 		"short contexts":                      func(a *Attention) { a.Cells = 256 },
 		"more threads than there are queries": func(a *Attention) { a.Threads = 2 },
@@ -223,9 +231,7 @@ func TestAttentionLeavesToGGML(t *testing.T) {
 // BenchmarkAttention tells the time of a row, head and cell: one thread, SmolLM2's and
 // gemma-3's heads.
 func BenchmarkAttention(b *testing.B) {
-	if err := Load(filepath.Join(native, File)); err != nil || Instructions() == "" {
-		b.Skipf("no kernels for this CPU: %v", err)
-	}
+	useAttention(b)
 	for _, heads := range []Attention{{Heads: 9, KVHeads: 3, KeyDim: 64, ValueDim: 64}, {Heads: 4, KVHeads: 1, KeyDim: 256, ValueDim: 256}} {
 		for _, rows := range []int{1, 8, 64, 256} {
 			a := heads

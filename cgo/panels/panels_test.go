@@ -219,7 +219,7 @@ func TestAMissingLibraryIsNoError(t *testing.T) {
 }
 
 // use loads the library.
-func use(t *testing.T) {
+func use(t testing.TB) {
 	t.Helper()
 	if err := Load(filepath.Join(native, File)); err != nil {
 		t.Fatal(err)
@@ -243,9 +243,7 @@ func ways() []string {
 }
 
 func BenchmarkPanels(b *testing.B) {
-	if err := Load(filepath.Join(native, File)); err != nil || Instructions() == "" {
-		b.Skipf("no kernels for this CPU: %v", err)
-	}
+	use(b)
 	for _, kind := range []int{q4_0, q4_1, q5_0, q5_1, q8_0} {
 		for _, cols := range []int{1, 2, 4, 8, 16, 64} {
 			const rows, blocks = 1024, 32

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +15,19 @@ func TestReadKeys(t *testing.T) {
 	}
 }
 
+func TestAKeyMaySayHowHighItGoes(t *testing.T) {
+	got, err := readKeys(put(t, "keys", "sk-one tier=flex\nsk-two   tier=priority\nsk-three\n", 0o600))
+	if want := map[string]string{"sk-one": "flex", "sk-two": "priority"}; err != nil || len(got.keys) != 3 || !maps.Equal(got.tiers, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestReadKeysRefuses(t *testing.T) {
 	for _, c := range []struct{ rule, content, want string }{
 		{"an empty file", "", "there is no key in it; write one per line"},
 		{"a file of comments", "# later\n\n", "there is no key in it; write one per line"},
 		{"two words on a line", "one\ntwo words\n", "line 2: a key is one word of printable ASCII"},
+		{"a tier that there isn't", "one tier=gold\n", "line 1: tier is flex, default or priority"},
 		{"what no header can carry", "schlüssel\n", "line 1: a key is one word of printable ASCII"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

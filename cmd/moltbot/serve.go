@@ -87,6 +87,7 @@ func newService(p process, cfg config.Config) (*service, error) {
 		Log:               log,
 		LogPrompts:        cfg.Log.Prompts,
 		Keys:              keys.keys,
+		Tiers:             keys.tiers,
 		BodyLimit:         int64(cfg.Server.BodyLimit),
 		ReadHeaderTimeout: time.Duration(cfg.Server.ReadHeaderTimeout),
 		ReadTimeout:       time.Duration(cfg.Server.ReadTimeout),

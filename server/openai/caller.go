@@ -10,6 +10,7 @@ import (
 type Caller struct {
 	RequestID string
 	Partition kvcache.Key // whose prefixes it may reuse
+	Tier      string      // the highest service_tier that its key allows; "": any
 }
 
 type callerKey struct{}

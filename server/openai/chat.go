@@ -26,7 +26,7 @@ func (h *Handler) chat(c echo.Context) error {
 	if req.store && h.Responses == nil {
 		return badRequest("store", "unsupported_parameter", "Unsupported value for 'store': this server keeps no chat completions.")
 	}
-	m, err := h.begin(c, req.params)
+	m, err := h.begin(c, &req.params)
 	if err != nil {
 		return err
 	}
@@ -39,8 +39,10 @@ func (h *Handler) chat(c echo.Context) error {
 	return inWords(h.deliver(c, g, a, req.params, func(ctx context.Context) error { return h.keepChat(ctx, a) }), "messages")
 }
 
-// begin finds the model and checks what only it can tell.
-func (h *Handler) begin(c echo.Context, p params) (models.Model, error) {
+// begin finds the model and checks what only it can tell; the tier becomes what the key
+// allows.
+func (h *Handler) begin(c echo.Context, p *params) (models.Model, error) {
+	p.cap(CallerFrom(c.Request().Context()).Tier)
 	m, err := h.model(p.model)
 	if err != nil {
 		return nil, err

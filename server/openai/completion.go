@@ -18,7 +18,7 @@ func (h *Handler) complete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.begin(c, req.params)
+	m, err := h.begin(c, &req.params)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (h *Handler) messages(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.begin(c, req.params)
+	m, err := h.begin(c, &req.params)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (h *Handler) countTokens(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.begin(c, req.params)
+	m, err := h.begin(c, &req.params)
 	if err != nil {
 		return err
 	}

@@ -186,6 +186,16 @@ var classes = map[string]batching.Class{
 	"priority": batching.PriorityClass, "default": batching.DefaultClass, "flex": batching.FlexClass,
 }
 
+// tiers are the service tiers, from low to high.
+var tiers = []string{"flex", "default", "priority"}
+
+// cap lowers the tier to the highest that is allowed; "" allows any.
+func (p *params) cap(highest string) {
+	if highest != "" && slices.Index(tiers, p.served()) > slices.Index(tiers, highest) {
+		p.tier = highest
+	}
+}
+
 // served returns the tier that a request is served in.
 func (p params) served() string {
 	if p.tier == "" || p.tier == "auto" {

@@ -37,7 +37,7 @@ func (h *Handler) respond(c echo.Context) error {
 			return badRequest(param, "unsupported_parameter", "Unsupported value for '%s': this server keeps no responses.", param)
 		}
 	}
-	m, err := h.begin(c, req.params)
+	m, err := h.begin(c, &req.params)
 	if err != nil {
 		return err
 	}
