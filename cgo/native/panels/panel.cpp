@@ -286,7 +286,9 @@ const Instructions * instructions() {
     static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     static const Instructions all[] = { // the fastest first
         {"AVX512-VNNI", seam::able(), share512},
+#ifdef MOLTBOT_AVXVNNI // the compiler knows it
         {"AVX-VNNI", avx2 && __builtin_cpu_supports("avxvnni"), share256vnni},
+#endif
         {"AVX2", avx2, share256},
         {"", true, nullptr},
     };
