@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/moltbot/moltbot/server/openai"
 )
 
 // apiKeys is the content of an API key file.
@@ -47,7 +49,7 @@ func parseKeys(f *os.File) (found apiKeys, err error) {
 		switch {
 		case rest != "" && !named || strings.ContainsFunc(key, notInAHeader):
 			return apiKeys{}, fmt.Errorf("line %d: a key is one word of printable ASCII", n)
-		case named && !slices.Contains([]string{"flex", "default", "priority"}, tier):
+		case named && !slices.Contains(openai.Tiers, tier):
 			return apiKeys{}, fmt.Errorf("line %d: tier is flex, default or priority", n)
 		case named:
 			found.tiers[key] = tier

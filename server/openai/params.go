@@ -186,12 +186,12 @@ var classes = map[string]batching.Class{
 	"priority": batching.PriorityClass, "default": batching.DefaultClass, "flex": batching.FlexClass,
 }
 
-// tiers are the service tiers, from low to high.
-var tiers = []string{"flex", "default", "priority"}
+// Tiers are the service tiers, from low to high.
+var Tiers = []string{"flex", "default", "priority"}
 
 // cap lowers the tier to the highest that is allowed; "" allows any.
 func (p *params) cap(highest string) {
-	if highest != "" && slices.Index(tiers, p.served()) > slices.Index(tiers, highest) {
+	if highest != "" && slices.Index(Tiers, p.served()) > slices.Index(Tiers, highest) {
 		p.tier = highest
 	}
 }

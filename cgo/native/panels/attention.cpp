@@ -135,8 +135,7 @@ struct Scratch {
     seam::Store<uint64_t> bits, joined;
     seam::Store<int64_t>  until;
     seam::Store<int32_t>  cells;
-    const uint16_t *      mask;                // of the row that was last asked for
-    uint16_t              gathered[kTile];
+    uint16_t              gathered[kTile]; // a row's mask, where its cells lie apart
     seam::Store<float>    queries, keys, values, sums;
 };
 
@@ -298,9 +297,12 @@ class Worker {
     // add turns the scores of queries q to q+count into weights, and adds what they weigh.
     template <int count, class Values> VNNI void add(int q, const int32_t * cells, int n, float * scores, const Values & v) {
         float shrink[count];
+        const uint16_t * mask = nullptr;
         for (int i = 0; i < count; i++) {
-            const int64_t row = (b.from + q + i) / c.group;
-            const uint16_t * mask = i > 0 && (b.from + q + i) % c.group != 0 ? s.mask : masks(row, cells, n);
+            const int64_t query = b.from + q + i;
+            if (i == 0 || query % c.group == 0) {
+                mask = masks(query / c.group, cells, n);
+            }
             shrink[i] = tile::weights(scores + i * kTile, mask, n, b.soft[q + i]);
         }
         tile::weigh<count>(scores, v, n, shrink, b.sums + q * values, int(values));
@@ -308,18 +310,17 @@ class Worker {
 
     // masks returns a row's mask for these cells; nullptr: all are allowed.
     const uint16_t * masks(int64_t row, const int32_t * cells, int n) {
-        s.mask = s.gathered;
         if (c.mask == nullptr) {
-            return s.mask = nullptr;
+            return nullptr;
         }
         const uint16_t * from = c.allowed(row);
         if (n == kTile && cells[n - 1] - cells[0] == n - 1) {
-            return s.mask = from + cells[0];
+            return from + cells[0];
         }
         for (int i = 0; i < n; i++) {
             s.gathered[i] = from[cells[i]];
         }
-        return s.mask;
+        return s.gathered;
     }
 
     // finish writes the answers.
